@@ -1,0 +1,103 @@
+/*
+ * Image formats: what a firmware file is, what proves it whole, which bytes lie where, what it loads into.
+ *
+ * ESP8266 (all begin at flash 0 but user1, at 0x1000):
+ *   PLAIN        0xE9 header, RAM segments, the ROM's XOR checksum; code to run in place lies behind, unproven
+ *                (NodeMCU, MicroPython before v1.8.3)
+ *   MICROPYTHON  the same with its length at 0x8ffc, code at 0x9000, MD5 of bytes 4..length at its end
+ *   ARDUINO      eboot in the first sector, the sketch's own 0xE9 image at 0x1000, length and CRC words at 0x1010
+ *   USER1        Espressif's boot_v1.x application (0xEA), CRC-32 in its last four bytes
+ *   BOOT         an image of at most one sector: a boot loader alone
+ * ESP32 images are told apart so that they can be refused by name.
+ */
+#ifndef ONESLOT_IMAGE_H
+#define ONESLOT_IMAGE_H
+
+#include "oneslot/flash.h"
+#include "oneslot/source.h"
+
+enum oneslot_image_kind {
+    ONESLOT_IMAGE_NONE = 0,
+    ONESLOT_IMAGE_PLAIN = 1,
+    ONESLOT_IMAGE_MICROPYTHON = 2,
+    ONESLOT_IMAGE_ARDUINO = 3,
+    ONESLOT_IMAGE_USER1 = 4,
+    ONESLOT_IMAGE_BOOT = 5,
+    ONESLOT_IMAGE_ESP32 = 6,
+};
+
+/// What an image proves itself with, as bits. CHECKSUM and LENGTH alone do not prove a whole image.
+#define ONESLOT_PROOF_CHECKSUM 0x01u /* the ROM's 8-bit XOR over the RAM segments */
+#define ONESLOT_PROOF_LENGTH 0x02u   /* a length word that agrees with the file */
+#define ONESLOT_PROOF_CRC32 0x04u
+#define ONESLOT_PROOF_MD5 0x08u
+#define ONESLOT_PROOF_SHA256 0x10u   /* the SHA-256 that was asked for */
+/// Any of these proves every byte.
+#define ONESLOT_PROOF_WHOLE (ONESLOT_PROOF_CRC32 | ONESLOT_PROOF_MD5 | ONESLOT_PROOF_SHA256)
+
+#define ONESLOT_IMAGE_SEGMENTS 16u
+
+struct oneslot_segment {
+    uint32_t address; ///< memory address it is loaded to; 0 in a USER1 image: runs in place
+    uint32_t offset;  ///< of its data in the file
+    uint32_t length;
+};
+
+/// What a file turned out to be.
+struct oneslot_image {
+    enum oneslot_image_kind kind;
+    uint32_t size;     ///< bytes of the file that are the image (all of it, unless the source is raw)
+    uint32_t target;   ///< flash address of byte 0: 0, or 0x1000 for USER1
+    uint32_t entry;    ///< of what the boot ROM (or boot_v1.x) enters
+    uint8_t proofs;    ///< ONESLOT_PROOF_* that hold
+    uint8_t boot_segments; ///< how many of `segment`, from the first, the boot ROM itself loads
+    uint8_t segment_count;
+    struct oneslot_segment segment[ONESLOT_IMAGE_SEGMENTS]; ///< in the order of the file, eboot's before the sketch's
+    uint32_t header;   ///< the first four bytes of the file
+    uint8_t sha256[32]; ///< of the file's first `size` bytes, as they are
+};
+
+/// What an image has to keep to.
+struct oneslot_image_limits {
+    uint32_t firmware;       ///< end (exclusive) of the region an image may occupy
+    const struct oneslot_map *map; ///< regions it may not touch (all but those of type app); NULL for no such check
+    uint32_t memory_start;   ///< memory it must not load into: the loader's code
+    uint32_t memory_end;     ///< exclusive
+    uint32_t stack_start;    ///< and the stack's, which the ROM and the loader share
+    uint32_t stack_end;
+    const uint8_t *expected; ///< SHA-256 it must have; NULL for none
+};
+
+/// The ESP8266's: the loader's IRAM and the ROM's stack. See device/esp8266/memory.h.
+extern const struct oneslot_image_limits oneslot_esp8266_limits;
+
+/// Called now and then with the bytes done so far; serves the watchdog and shows progress. May be NULL.
+typedef void oneslot_progress(void *context, uint32_t done, uint32_t total);
+
+/// Working memory of a proof.
+#define ONESLOT_IMAGE_BUFFER 4096u
+
+/// Tells what a file is, from its headers alone; checks nothing but what it needs to find its way.
+/// Fills kind, size, target, entry, segments, header. Returns NONE, IMAGE_UNKNOWN, IMAGE_CHIP (kind ESP32),
+/// IMAGE_HEADER, IMAGE_TRUNCATED, IMAGE_LENGTH or a source error.
+enum oneslot_error oneslot_image_probe(struct oneslot_image *image, struct oneslot_source *source);
+
+/// Reads the whole file once and proves it: format, lengths, checksums, digests, SHA-256. Fills all of `image`.
+/// An image without a proof of its whole content is still NONE; see `proofs`. `buffer` has ONESLOT_IMAGE_BUFFER
+/// bytes, aligned to 4. Returns as probe, or IMAGE_CHECKSUM, IMAGE_CRC, IMAGE_MD5, IMAGE_SHA256.
+enum oneslot_error oneslot_image_prove(struct oneslot_image *image, struct oneslot_source *source,
+                                       const uint8_t *expected, uint8_t *buffer, oneslot_progress *progress,
+                                       void *context);
+
+/// Whether a proven image may be put on this device. `source` (may be NULL) must not be overwritten by it.
+/// Returns NONE, IMAGE_TOO_LARGE, IMAGE_OVERLAP, IMAGE_MEMORY or IMAGE_UNPROVEN.
+enum oneslot_error oneslot_image_allowed(const struct oneslot_image *image, const struct oneslot_image_limits *limits,
+                                         const struct oneslot_source *source);
+
+/// "MicroPython image", "Arduino sketch", ... for people.
+const char *oneslot_image_kind_text(enum oneslot_image_kind kind);
+
+/// "MD5", "CRC-32", ...: the strongest proof of `proofs`, for people; "no proof" for 0.
+const char *oneslot_proof_text(uint8_t proofs);
+
+#endif

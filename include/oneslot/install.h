@@ -1,0 +1,56 @@
+/*
+ * Install: proves an image file, writes it over the running firmware in place, proves what was written.
+ */
+#ifndef ONESLOT_INSTALL_H
+#define ONESLOT_INSTALL_H
+
+#include "oneslot/image.h"
+#include "oneslot/journal.h"
+#include "oneslot/layout.h"
+#include "oneslot/map.h"
+
+/// What is being done, for people.
+enum oneslot_phase {
+    ONESLOT_PHASE_PROVE,  ///< reading the whole file
+    ONESLOT_PHASE_PLAN,   ///< comparing it with what the flash holds
+    ONESLOT_PHASE_WRITE,  ///< erasing and programming
+    ONESLOT_PHASE_VERIFY, ///< reading back
+};
+
+/// What the engine tells its surroundings. Every function may be NULL.
+struct oneslot_install_port {
+    void *context;
+    /// Called often, at least every 64 KiB of flash read and after every flash operation. Serves the watchdog.
+    void (*progress)(void *context, enum oneslot_phase phase, uint32_t percent);
+    /// The file was proven; writing is next. `resumed`: after a cut.
+    void (*proven)(void *context, const char *path, const struct oneslot_image *image, bool resumed);
+    /// An attempt ended. `detail` as in the journal.
+    void (*outcome)(void *context, const char *path, enum oneslot_error outcome, uint32_t detail);
+};
+
+/// The installation's memory, about 16 KiB, owned by the caller (static on the device).
+struct oneslot_install {
+    /// Set by the caller.
+    const struct oneslot_flash *flash;
+    const struct oneslot_install_port *port;
+    bool application_broken; ///< the loader found the application's checksum wrong
+    /// Own.
+    struct oneslot_layout layout;
+    struct oneslot_config config;
+    struct oneslot_map map;
+    struct oneslot_journal journal;
+    struct oneslot_record record;
+    uint32_t slot;
+    struct oneslot_source source;
+    struct oneslot_image image;
+    _Alignas(4) uint8_t buffer[ONESLOT_SECTOR_SIZE];
+    _Alignas(4) uint8_t compare[ONESLOT_PAGE_SIZE];
+    char path[ONESLOT_PATH_MAX + 1];
+};
+
+/// Does whatever the journal, the watch path or a broken application ask for, until there is nothing more to do.
+/// Returns NONE (something was installed), NOTHING_TO_DO (start the application), or how the attempt failed.
+/// After a failure the journal says whether the application can run: any state but INSTALLING.
+enum oneslot_error oneslot_install_run(struct oneslot_install *install);
+
+#endif

@@ -1,0 +1,78 @@
+/*
+ * Layout: where the parts of Oneslot lie in the flash of one device, and how it was configured.
+ *
+ * The layout block is written once, by `oneslot image`, into the loader's sector at flash offset 16: the first
+ * bytes of the loader's only segment, so that the boot ROM's checksum covers it. The loader reads it in IRAM, all
+ * others in flash. The configuration lies behind the partition table in the flash map's sector.
+ */
+#ifndef ONESLOT_LAYOUT_H
+#define ONESLOT_LAYOUT_H
+
+#include "oneslot/flash.h"
+
+#define ONESLOT_LAYOUT_ADDRESS 16u
+#define ONESLOT_LAYOUT_MAGIC 0x4c4c5331u /* "1SLL" */
+#define ONESLOT_LAYOUT_VERSION 1u
+
+/// Flags of the layout.
+#define ONESLOT_LAYOUT_WATCH 0x01u /* enter the installer at every reset but a deep-sleep wake-up */
+
+/// Size of the installer's region, and so of the installer at the most.
+#define ONESLOT_INSTALLER_SIZE 32768u
+
+/// The layout block, 64 bytes, little endian.
+struct oneslot_layout {
+    uint32_t magic;       ///< ONESLOT_LAYOUT_MAGIC
+    uint8_t version;      ///< ONESLOT_LAYOUT_VERSION
+    uint8_t flags;        ///< ONESLOT_LAYOUT_*
+    uint16_t reserved;    ///< 0
+    uint32_t flash_size;  ///< bytes of the real chip
+    uint32_t displaced;   ///< sector that holds the application's first sector
+    uint32_t journal;     ///< two sectors
+    uint32_t map;         ///< one sector: partition table, configuration
+    uint32_t installer;   ///< ONESLOT_INSTALLER_SIZE bytes, a multiple of 4 KiB
+    uint32_t firmware;    ///< end (exclusive) of the region that the application's image may occupy; it begins at 0
+    uint32_t spare[7];    ///< 0
+    uint32_t crc;         ///< CRC-32 (zlib's) of the bytes before
+};
+
+/// Offset of the configuration in the map's sector, behind the 0xc00 bytes a partition table may take.
+#define ONESLOT_CONFIG_OFFSET 0xc00u
+#define ONESLOT_CONFIG_MAGIC 0x434c5331u /* "1SLC" */
+#define ONESLOT_CONFIG_VERSION 1u
+/// Longest path, in bytes, of a request, a fallback or a watch (a terminating zero is not stored).
+#define ONESLOT_PATH_MAX 120u
+
+/// The configuration, 256 bytes, little endian, written by `oneslot image` only.
+struct oneslot_config {
+    uint32_t magic;                ///< ONESLOT_CONFIG_MAGIC
+    uint8_t version;               ///< ONESLOT_CONFIG_VERSION
+    uint8_t reserved[3];           ///< 0
+    char watch[ONESLOT_PATH_MAX];  ///< path whose presence starts an upgrade, zero-padded; empty for none
+    uint8_t spare[124];            ///< 0 (a later version puts board name and keys here)
+    uint32_t crc;                  ///< CRC-32 of the bytes before
+};
+
+_Static_assert(sizeof(struct oneslot_layout) == 64, "layout block");
+_Static_assert(sizeof(struct oneslot_config) == 256, "configuration");
+
+/// Reads and checks the layout of a flash. Returns NONE, NO_LAYOUT, or a flash error.
+enum oneslot_error oneslot_layout_read(const struct oneslot_flash *flash, struct oneslot_layout *layout);
+
+/// Whether magic, version, CRC, alignments and bounds of a layout are right.
+bool oneslot_layout_valid(const struct oneslot_layout *layout);
+
+/// Fills in magic, version and CRC.
+void oneslot_layout_seal(struct oneslot_layout *layout);
+
+/// Reads and checks the configuration. Returns NONE, CONFIG_INVALID, or a flash error.
+enum oneslot_error oneslot_config_read(const struct oneslot_flash *flash, const struct oneslot_layout *layout,
+                                       struct oneslot_config *config);
+
+/// Fills in magic, version and CRC.
+void oneslot_config_seal(struct oneslot_config *config);
+
+/// CRC-32 as zlib's crc32(): polynomial 0xedb88320, start value `crc` = 0 for a new one.
+uint32_t oneslot_crc32(uint32_t crc, const void *data, uint32_t length);
+
+#endif

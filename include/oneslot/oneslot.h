@@ -1,0 +1,60 @@
+/*
+ * Oneslot for applications: ask for an upgrade, confirm it, read how the last one ended.
+ *
+ * Link core/api.c, core/journal.c, core/flash.c, core/layout.c and core/error.c. No heap, about 600 bytes of stack
+ * and a struct oneslot of about 560 bytes. Nothing but the flash functions is needed from the application.
+ */
+#ifndef ONESLOT_ONESLOT_H
+#define ONESLOT_ONESLOT_H
+
+#include "oneslot/journal.h"
+#include "oneslot/layout.h"
+
+/// A device as the application sees it. Owned by the caller.
+struct oneslot {
+    struct oneslot_flash flash;
+    struct oneslot_layout layout;
+    struct oneslot_record record; ///< the newest record, as of the last call
+    uint32_t slot;
+};
+
+/// What to install and how.
+struct oneslot_options {
+    const uint8_t *sha256;  ///< 32 bytes that the file's SHA-256 must equal; NULL for none
+    const char *fallback;   ///< file to put back if the trial fails; NULL for none
+    uint32_t trial_boots;   ///< boots the new firmware has to call oneslot_confirm(); 0 = no trial; at most 32
+};
+
+/// How things stand.
+struct oneslot_status {
+    enum oneslot_state state;
+    enum oneslot_error outcome; ///< how the last request ended; NONE while one is pending or none was made
+    uint32_t detail;            ///< an address or size that belongs to it
+    uint32_t trial_left;        ///< boots left to confirm, while state is TRIAL
+    char path[ONESLOT_PATH_MAX + 1]; ///< file of the last request
+    uint32_t installed_size;    ///< bytes of the image that runs; 0 = not known
+    uint8_t installed[32];      ///< its SHA-256
+};
+
+/// Finds Oneslot in the flash. `flash` is copied. Returns NONE, NO_LAYOUT or a flash error.
+enum oneslot_error oneslot_open(struct oneslot *oneslot, const struct oneslot_flash *flash);
+
+/// Asks for `path` to be installed at the next reset. `options` may be NULL. The request survives power-off. A
+/// request that was not yet started is replaced. Returns NONE, PATH_INVALID, ARGUMENT (trial_boots), BUSY (an
+/// installation is under way) or JOURNAL_WRITE.
+enum oneslot_error oneslot_request(struct oneslot *oneslot, const char *path, const struct oneslot_options *options);
+
+/// Takes back a request that was not yet started. Returns NONE (also when there was none), BUSY or JOURNAL_WRITE.
+enum oneslot_error oneslot_cancel(struct oneslot *oneslot);
+
+/// Ends a trial well: the new firmware stays. Harmless at any other time. Returns NONE or JOURNAL_WRITE.
+enum oneslot_error oneslot_confirm(struct oneslot *oneslot);
+
+/// Reads how things stand. Returns NONE or a flash error.
+enum oneslot_error oneslot_status(struct oneslot *oneslot, struct oneslot_status *status);
+
+/// The status in words, zero-terminated, cut to `size` bytes: "upgraded to /fw.bin",
+/// "refused /fw.bin: the image's MD5 is wrong", "on trial, 2 boots left", ...
+void oneslot_status_text(const struct oneslot_status *status, char *text, uint32_t size);
+
+#endif
