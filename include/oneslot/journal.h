@@ -5,12 +5,16 @@
  *
  *     page 0, 1   record (512 bytes, CRC-32 at its end): the whole state, not a change of it
  *     page 2      seal: eight zero bytes, programmed after the record was read back
- *     page 3      marks: blocks that are done (INSTALLING), boots that were used up (TRIAL)
+ *     page 3      claim: eight zero bytes, programmed before anything else in the slot; behind it the marks:
+ *                 blocks that are done (INSTALLING), boots that were used up (TRIAL)
  *
- * A record counts when it is whole and sealed; the highest sequence number wins. A seal that was cut off may read
- * one way now and the other way later, but it proves that its record was programmed without a cut. Every writer
- * first programs the newest seal again, which makes it firm, then appends. Entering a sector's first slot erases
- * that sector; the newest sealed record lies in the other one.
+ * A record counts when it is whole and sealed; the highest sequence number wins.
+ *
+ * Cells that a cut left half-way may read one way now and the other way later, so nothing is believed because it
+ * reads well. A seal proves that its record was programmed without a cut, even where the seal itself was cut; every
+ * writer first programs the newest seal again, which makes it firm, and only then appends. A slot whose record was
+ * cut may look erased; its claim, programmed before, does not, so a slot is used only if all of it reads 0xff.
+ * Entering a sector's first slot erases that sector; the newest sealed record lies in the other one.
  */
 #ifndef ONESLOT_JOURNAL_H
 #define ONESLOT_JOURNAL_H
@@ -23,9 +27,10 @@
 #define ONESLOT_SLOTS 8u /* in both sectors */
 #define ONESLOT_SEAL_OFFSET 512u
 #define ONESLOT_SEAL_SIZE 8u
-#define ONESLOT_MARKS_OFFSET 768u
+#define ONESLOT_CLAIM_OFFSET 768u
+#define ONESLOT_MARKS_OFFSET 776u
 #define ONESLOT_MARK_SIZE 8u
-#define ONESLOT_MARKS 32u
+#define ONESLOT_MARKS 31u
 #define ONESLOT_TRIAL_MAX 32u /* boots; each takes one word of the marks page */
 #define ONESLOT_RECORD_MAGIC 0x4a4c5331u /* "1SLJ" */
 #define ONESLOT_RECORD_VERSION 1u
@@ -85,13 +90,13 @@ struct oneslot_journal {
 enum oneslot_error oneslot_journal_load(const struct oneslot_journal *journal, struct oneslot_record *record,
                                         uint32_t *slot);
 
-/// Makes the newest seal firm, then appends `record` (magic, version, sequence and crc are filled in), reads it
+/// Makes the newest seal firm, then claims a slot and appends `record` (magic, version, sequence and crc are filled in), reads it
 /// back and seals it. After NONE it survives any cut. A bad page costs a slot, not the record: the next slots are
 /// tried. `slot` (may be NULL) receives its number. Returns NONE or JOURNAL_WRITE.
 enum oneslot_error oneslot_journal_append(const struct oneslot_journal *journal, struct oneslot_record *record,
                                           uint32_t *slot);
 
-/// Marks block `index` (0 to 31) of an INSTALLING record's plan as written and read back.
+/// Marks block `index` (0 to ONESLOT_MARKS - 1) of an INSTALLING record's plan as written and read back.
 /// A failure is harmless (the block is written again after a cut) and returned as JOURNAL_WRITE.
 enum oneslot_error oneslot_journal_mark(const struct oneslot_journal *journal, uint32_t slot, uint32_t index);
 
