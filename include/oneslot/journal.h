@@ -32,6 +32,7 @@
 #define ONESLOT_MARK_SIZE 8u
 #define ONESLOT_MARKS 31u
 #define ONESLOT_TRIAL_MAX 32u /* boots; each takes one word of the marks page */
+#define ONESLOT_PLAN_SIZE 96u
 #define ONESLOT_RECORD_MAGIC 0x4a4c5331u /* "1SLJ" */
 #define ONESLOT_RECORD_VERSION 1u
 
@@ -72,7 +73,8 @@ struct oneslot_record {
     uint8_t attempted[32];            ///< SHA-256 of the file that was last proven or refused; zero if none
     uint8_t installed[32];            ///< SHA-256 of the image that runs, as its file was; zero if not known
     uint8_t floor[8];                 ///< lowest version that may be installed; zero (kept for packages)
-    uint8_t plan[128];                ///< INSTALLING: a bit for each (group of) sector that is still to be written
+    uint8_t watched[32];              ///< SHA-256 of the watch file that was last looked at; zero if none
+    uint8_t plan[ONESLOT_PLAN_SIZE];  ///< INSTALLING: a bit for each (group of) sector that is still to be written
     uint32_t header;                  ///< first four bytes of the image's file (flash holds the device's bytes 2 and 3)
     uint32_t crc;                     ///< CRC-32 of the bytes before; set by append
 };
