@@ -116,8 +116,7 @@ static enum oneslot_error finish(struct oneslot_install *install) {
     record->installed_kind = record->kind;
     record->detail = 0;
     memset(record->plan, 0, sizeof record->plan);
-    bool trial = record->trial_boots > 0 && !fallback;
-    enum oneslot_error error = append(install, trial ? ONESLOT_STATE_TRIAL : ONESLOT_STATE_DONE,
+    enum oneslot_error error = append(install, record->trial_boots > 0 ? ONESLOT_STATE_TRIAL : ONESLOT_STATE_DONE,
                                       fallback ? ONESLOT_ERROR_TRIAL_EXPIRED : ONESLOT_ERROR_NONE);
     tell_outcome(install, error);
     return error;
@@ -162,6 +161,9 @@ static enum oneslot_error carry_out(struct oneslot_install *install) {
 static enum oneslot_error begin(struct oneslot_install *install, const struct attempt *attempt) {
     struct oneslot_record *record = &install->record;
     record->flags = attempt->flags;
+    if ((attempt->flags & (ONESLOT_REQUEST_FALLBACK | ONESLOT_REQUEST_RECOVERY)) != 0) {
+        record->trial_boots = 0; // What is put back has nothing behind it to go back to.
+    }
     memcpy(record->attempted, install->image.sha256, sizeof record->attempted);
     if ((attempt->flags & ONESLOT_REQUEST_WATCH) != 0) {
         memcpy(record->watched, install->image.sha256, sizeof record->watched);
@@ -289,7 +291,7 @@ static enum oneslot_error resume(struct oneslot_install *install) {
     }
     if (oneslot_plan_empty(record)) {
         // All is written; only the proof was cut off, and that needs no file.
-        error = append(install, ONESLOT_STATE_INSTALLING, ONESLOT_ERROR_NONE);
+        error = append(install, ONESLOT_STATE_INSTALLING, (enum oneslot_error)record->outcome);
         if (error != ONESLOT_ERROR_NONE || oneslot_verify(install) == ONESLOT_ERROR_NONE) {
             return error != ONESLOT_ERROR_NONE ? error : finish(install);
         }
@@ -300,7 +302,7 @@ static enum oneslot_error resume(struct oneslot_install *install) {
     error = prove(install, proven);
     if (error == ONESLOT_ERROR_NONE) {
         tell_proven(install, true);
-        error = append(install, ONESLOT_STATE_INSTALLING, ONESLOT_ERROR_NONE);
+        error = append(install, ONESLOT_STATE_INSTALLING, (enum oneslot_error)record->outcome);
         if (error == ONESLOT_ERROR_NONE) {
             error = carry_out(install);
         }
@@ -345,7 +347,7 @@ static enum oneslot_error serve_watch(struct oneslot_install *install) {
     return error != ONESLOT_ERROR_NONE ? refuse(install, error) : serve_request(install);
 }
 
-/// Reads layout, configuration, flash map and journal.
+/// Reads layout, journal and configuration.
 static enum oneslot_error open_device(struct oneslot_install *install) {
     enum oneslot_error error = oneslot_layout_read(install->flash, &install->layout);
     if (error != ONESLOT_ERROR_NONE) {
@@ -354,14 +356,33 @@ static enum oneslot_error open_device(struct oneslot_install *install) {
     if (oneslot_config_read(install->flash, &install->layout, &install->config) != ONESLOT_ERROR_NONE) {
         memset(&install->config, 0, sizeof install->config); // No watch; a request still works.
     }
-    error = oneslot_map_read(&install->map, install->flash, install->layout.map, install->buffer);
-    if (error != ONESLOT_ERROR_NONE) {
-        return error;
-    }
     install->journal.flash = install->flash;
     install->journal.address = install->layout.journal;
     error = oneslot_journal_load(&install->journal, &install->record, &install->slot);
     return error == ONESLOT_ERROR_JOURNAL_EMPTY ? ONESLOT_ERROR_NONE : error;
+}
+
+/// Without a flash map no file is found: a request is refused, an installation waits.
+static enum oneslot_error serve_without_map(struct oneslot_install *install, enum oneslot_error reason) {
+    take_path(install, install->record.path);
+    switch (install->record.state) {
+    case ONESLOT_STATE_REQUESTED:
+        return refuse(install, reason);
+    case ONESLOT_STATE_INSTALLING:
+        return stall(install, reason);
+    default:
+        return reason;
+    }
+}
+
+static enum oneslot_error serve_trial_if_over(struct oneslot_install *install) {
+    uint32_t used;
+    enum oneslot_error error = oneslot_journal_trial_used(&install->journal, install->slot, &used);
+    if (error != ONESLOT_ERROR_NONE) {
+        return error;
+    }
+    bool over = install->application_broken || used >= install->record.trial_boots;
+    return over ? serve_trial(install) : ONESLOT_ERROR_NOTHING_TO_DO;
 }
 
 enum oneslot_error oneslot_install_run(struct oneslot_install *install) {
@@ -369,19 +390,17 @@ enum oneslot_error oneslot_install_run(struct oneslot_install *install) {
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
-    uint32_t used;
+    error = oneslot_map_read(&install->map, install->flash, install->layout.map, install->buffer);
+    if (error != ONESLOT_ERROR_NONE) {
+        return serve_without_map(install, error);
+    }
     switch (install->record.state) {
     case ONESLOT_STATE_REQUESTED:
         return serve_request(install);
     case ONESLOT_STATE_INSTALLING:
         return resume(install);
     case ONESLOT_STATE_TRIAL:
-        error = oneslot_journal_trial_used(&install->journal, install->slot, &used);
-        if (error != ONESLOT_ERROR_NONE) {
-            return error;
-        }
-        return install->application_broken || used >= install->record.trial_boots ? serve_trial(install)
-                                                                                  : ONESLOT_ERROR_NOTHING_TO_DO;
+        return serve_trial_if_over(install);
     default:
         if (install->application_broken) {
             return serve_broken(install);

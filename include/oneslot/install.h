@@ -48,9 +48,10 @@ struct oneslot_install {
     char path[ONESLOT_PATH_MAX + 1];
 };
 
-/// Does whatever the journal, the watch path or a broken application ask for, until there is nothing more to do.
-/// Returns NONE (something was installed), NOTHING_TO_DO (start the application), or how the attempt failed.
-/// After a failure the journal says whether the application can run: any state but INSTALLING.
+/// Does what the journal, the watch path or a broken application ask for, once.
+/// Returns NONE (something was installed), NOTHING_TO_DO, or how the attempt failed. Then record.state tells what is
+/// left: with INSTALLING the application is not whole, so wait a little and call again (after a reset); with any other
+/// state start the application, as after NOTHING_TO_DO.
 enum oneslot_error oneslot_install_run(struct oneslot_install *install);
 
 #endif

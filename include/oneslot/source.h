@@ -12,35 +12,41 @@
 #include "oneslot/layout.h"
 #include "oneslot/map.h"
 
-/// Bytes littlefs reads at once. Larger is faster on the chip, and costs RAM twice.
-#define ONESLOT_SOURCE_CACHE 512u
+/// Bytes littlefs reads at once, for its metadata and for the file: a power of two. Larger is faster on the chip, and
+/// costs RAM twice. 1024 holds the longest inline file of littlefs (1022 bytes), so that one is never read in parts.
+#define ONESLOT_SOURCE_CACHE 1024u
 
-/// An open source. Owned by the caller, a few KiB; the fields below `region` are the module's own.
+/// An open source. Owned by the caller, a few KiB, must stay where it is (it points into itself); the fields below
+/// `region` and `raw` are the module's own.
 struct oneslot_source {
-    uint32_t size;                    ///< bytes that can be read
-    struct oneslot_partition region;  ///< the flash region that it lies in (its file system or itself)
-    bool raw;                         ///< a raw region: the image may be shorter than `size`
+    uint32_t size;                   ///< bytes that can be read
+    struct oneslot_partition region; ///< the flash region that it lies in (its file system or itself)
+    bool raw;                        ///< a raw region: the image may be shorter than `size`
     /// Own.
     const struct oneslot_flash *flash;
-    uint32_t position;                ///< where the next sequential read of the file starts
+    uint32_t position;         ///< where the next sequential read of the file starts
+    uint32_t budget;           ///< bytes that littlefs may still read in this call: no damage makes it loop for ever
+    enum oneslot_error error;  ///< the first failure below littlefs; it stays until the source is opened again
     lfs_t lfs;
     lfs_file_t file;
     struct lfs_config lfs_config;
     struct lfs_file_config file_config;
     _Alignas(4) uint8_t read_buffer[ONESLOT_SOURCE_CACHE];
-    _Alignas(4) uint8_t prog_buffer[ONESLOT_SOURCE_CACHE];
     _Alignas(4) uint8_t file_buffer[ONESLOT_SOURCE_CACHE];
     _Alignas(4) uint8_t lookahead_buffer[8];
 };
 
-/// Opens `path` (zero-terminated). Returns NONE, PATH_INVALID, FS_MISSING, FS_VERSION, FS_CORRUPT, FILE_MISSING,
-/// FILE_NOT_FILE, FILE_EMPTY or a flash error. After a failure there is nothing to close.
-/// littlefs disk versions 2.0 and 2.1, any block size that the superblock names.
+/// Opens `path` (zero-terminated, at the most ONESLOT_PATH_MAX bytes). After a failure there is nothing to close.
+/// littlefs disk versions 2.0 and 2.1, any block size that the superblock names; the file system may be smaller than
+/// its region.
+/// Returns NONE, PATH_INVALID, FS_MISSING (no littlefs there), FS_VERSION (another version, or limits beyond those of
+/// this build), FS_CORRUPT (a littlefs that cannot be read), FILE_MISSING, FILE_NOT_FILE, FILE_EMPTY or a flash error.
 enum oneslot_error oneslot_source_open(struct oneslot_source *source, const struct oneslot_flash *flash,
                                        const struct oneslot_map *map, const char *path);
 
 /// Reads `length` bytes at `offset`, all or an error. Any order; rising offsets are fast.
-/// Returns NONE, FILE_READ (past the end, or littlefs cannot go on), FS_CORRUPT or a flash error.
+/// Returns NONE, FILE_READ (past the end, or littlefs cannot go on), FS_CORRUPT or a flash error. A flash error stays:
+/// what littlefs holds in its cache is of no use after it, so every later read fails too until the source is opened again.
 enum oneslot_error oneslot_source_read(struct oneslot_source *source, uint32_t offset, void *buffer, uint32_t length);
 
 /// Closes it. Nothing is written.
