@@ -90,7 +90,7 @@ enum oneslot_error oneslot_image_prove(struct oneslot_image *image, struct onesl
                                        void *context);
 
 /// Whether a proven image may be put on this device. `source` (may be NULL) must not be overwritten by it.
-/// Returns NONE, IMAGE_TOO_LARGE, IMAGE_OVERLAP, IMAGE_MEMORY or IMAGE_UNPROVEN.
+/// Returns NONE, IMAGE_TOO_LARGE, IMAGE_OVERLAP, IMAGE_MEMORY, IMAGE_SHA256 or IMAGE_UNPROVEN.
 enum oneslot_error oneslot_image_allowed(const struct oneslot_image *image, const struct oneslot_image_limits *limits,
                                          const struct oneslot_source *source);
 

@@ -1,0 +1,72 @@
+#include <stddef.h>
+#include <string.h>
+
+#include "oneslot/image.h"
+
+const struct oneslot_image_limits oneslot_esp8266_limits = {
+    .firmware = 0x00100000,     /* what runs in place is seen through a window of 1 MiB */
+    .memory_start = 0x4010e000, /* the loader, which runs while it loads the image */
+    .memory_end = 0x4010f000,
+    .stack_start = 0x3fffeb30, /* end of the boot ROM's own variables */
+    .stack_end = 0x40000000,
+};
+
+static bool meet(uint32_t start, uint32_t end, uint32_t other_start, uint32_t other_end) {
+    return start < other_end && other_start < end;
+}
+
+static bool meets_region(uint32_t start, uint32_t end, const struct oneslot_partition *region) {
+    return meet(start, end, region->address, region->address + region->size);
+}
+
+/// The loader keeps its sector: the image's first one goes elsewhere.
+static bool is_protected(const struct oneslot_partition *region) {
+    bool loader =
+        region->type == ONESLOT_TYPE_ONESLOT && region->subtype == ONESLOT_SUBTYPE_LOADER && region->address == 0;
+    return region->type != ONESLOT_TYPE_APP && !loader;
+}
+
+static bool meets_map(uint32_t start, uint32_t end, const struct oneslot_map *map) {
+    for (uint32_t i = 0; i < map->count; i++) {
+        if (is_protected(&map->partition[i]) && meets_region(start, end, &map->partition[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/// Later stages load what they like: the loader is gone by then.
+static bool loads_into_loader(const struct oneslot_image *image, const struct oneslot_image_limits *limits) {
+    for (uint8_t i = 0; i < image->boot_segments; i++) {
+        uint32_t start = image->segment[i].address;
+        uint32_t end = start + image->segment[i].length;
+        if (start < end && (meet(start, end, limits->memory_start, limits->memory_end) ||
+                            meet(start, end, limits->stack_start, limits->stack_end))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum oneslot_error oneslot_image_allowed(const struct oneslot_image *image, const struct oneslot_image_limits *limits,
+                                         const struct oneslot_source *source) {
+    if (limits->firmware < image->target || image->size > limits->firmware - image->target) {
+        return ONESLOT_ERROR_IMAGE_TOO_LARGE;
+    }
+    /* The firmware's region ends on a sector, so rounding up stays within it. */
+    uint32_t end = (image->target + image->size + ONESLOT_SECTOR_SIZE - 1) & ~(ONESLOT_SECTOR_SIZE - 1);
+    if (limits->map != NULL && meets_map(image->target, end, limits->map)) {
+        return ONESLOT_ERROR_IMAGE_OVERLAP;
+    }
+    if (source != NULL && meets_region(image->target, end, &source->region)) {
+        return ONESLOT_ERROR_IMAGE_OVERLAP;
+    }
+    if (loads_into_loader(image, limits)) {
+        return ONESLOT_ERROR_IMAGE_MEMORY;
+    }
+    if (limits->expected != NULL && memcmp(limits->expected, image->sha256, sizeof image->sha256) != 0) {
+        return ONESLOT_ERROR_IMAGE_SHA256;
+    }
+    bool proven = limits->expected != NULL || (image->proofs & ONESLOT_PROOF_WHOLE) != 0;
+    return proven ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_IMAGE_UNPROVEN;
+}
