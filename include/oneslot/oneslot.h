@@ -1,8 +1,8 @@
 /*
  * Oneslot for applications: ask for an upgrade, confirm it, read how the last one ended.
  *
- * Link core/api.c, core/journal.c, core/flash.c, core/layout.c and core/error.c. No heap, about 600 bytes of stack
- * and a struct oneslot of about 560 bytes. Nothing but the flash functions is needed from the application.
+ * Link core/api.c, core/journal.c, core/flash.c, core/layout.c and core/error.c. No heap, about 400 bytes of stack
+ * and a struct oneslot of about 600 bytes. Nothing but the flash functions is needed from the application.
  */
 #ifndef ONESLOT_ONESLOT_H
 #define ONESLOT_ONESLOT_H
@@ -40,14 +40,18 @@ struct oneslot_status {
 enum oneslot_error oneslot_open(struct oneslot *oneslot, const struct oneslot_flash *flash);
 
 /// Asks for `path` to be installed at the next reset. `options` may be NULL. The request survives power-off. A
-/// request that was not yet started is replaced. Returns NONE, PATH_INVALID, ARGUMENT (trial_boots), BUSY (an
-/// installation is under way) or JOURNAL_WRITE.
+/// request that was not yet started is replaced. During a trial, confirm first: until then the answer is BUSY, or the
+/// way back would be lost. `path` takes the forms of source.h, 1 to ONESLOT_PATH_MAX bytes; whether there is such a
+/// file only the installer sees. Returns NONE, PATH_INVALID (of `path` or fallback), ARGUMENT (trial_boots, or a
+/// fallback without a trial), BUSY (an installation or a trial is under way), JOURNAL_WRITE or a flash error.
 enum oneslot_error oneslot_request(struct oneslot *oneslot, const char *path, const struct oneslot_options *options);
 
-/// Takes back a request that was not yet started. Returns NONE (also when there was none), BUSY or JOURNAL_WRITE.
+/// Takes back a request that was not yet started. Returns NONE (also when there was none), BUSY (an installation or a
+/// trial is under way), JOURNAL_WRITE or a flash error.
 enum oneslot_error oneslot_cancel(struct oneslot *oneslot);
 
-/// Ends a trial well: the new firmware stays. Harmless at any other time. Returns NONE or JOURNAL_WRITE.
+/// Ends a trial well: the new firmware stays. Harmless at any other time. Returns NONE, JOURNAL_WRITE or a flash
+/// error.
 enum oneslot_error oneslot_confirm(struct oneslot *oneslot);
 
 /// Reads how things stand. Returns NONE or a flash error.
