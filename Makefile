@@ -57,6 +57,10 @@ help: ## List the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | sort -u | \
 	    awk -F'|' 'BEGIN { print "  make            Build everything into build/" } { printf "%-18s%s\n", $$1, $$2 }'
 
+# Short lines for a person; V=1 shows the commands.
+Q := $(if $(V),,@)
+say = @printf '  %-5s %s\n' $(1) $(2)
+
 # What the build needs is fetched before anything else is read, because make brings an included file up to date first.
 NO_DEPS_GOALS := help clean distclean deps format
 ifneq ($(filter-out $(NO_DEPS_GOALS),$(or $(MAKECMDGOALS),all)),)
@@ -75,19 +79,23 @@ endif
 
 $(BUILD)/host/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) $(DEPFLAGS) -c $< -o $@
+	$(call say,CC,$@)
+	$(Q)$(CC) $(HOST_CFLAGS) $(DEPFLAGS) -c $< -o $@
 
 $(BUILD)/asan/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ASAN_CFLAGS) $(DEPFLAGS) -c $< -o $@
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ASAN_CFLAGS) $(DEPFLAGS) -c $< -o $@
 
 $(BUILD)/host/obj/deps/%.o: $(DEPS)/%.c
 	@mkdir -p $(@D)
-	$(CC) $(HOST_CFLAGS) $(FETCHED_CFLAGS) $(DEPFLAGS) -c $< -o $@
+	$(call say,CC,$@)
+	$(Q)$(CC) $(HOST_CFLAGS) $(FETCHED_CFLAGS) $(DEPFLAGS) -c $< -o $@
 
 $(BUILD)/asan/obj/deps/%.o: $(DEPS)/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ASAN_CFLAGS) $(FETCHED_CFLAGS) $(DEPFLAGS) -c $< -o $@
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ASAN_CFLAGS) $(FETCHED_CFLAGS) $(DEPFLAGS) -c $< -o $@
 
 # Object names of sources: $(call host_objects,core/a.c core/b.c), $(call asan_objects,...).
 host_objects = $(patsubst %.c,$(BUILD)/host/obj/%.o,$(1))
@@ -97,7 +105,8 @@ asan_objects = $(patsubst %.c,$(BUILD)/asan/obj/%.o,$(1))
 define archive
 @mkdir -p $(@D)
 @rm -f $@
-$(AR) rcs $@ $^
+$(call say,AR,$@)
+$(Q)$(AR) rcs $@ $^
 endef
 
 # In the order of the arrows: a room may use the variables of those before it.

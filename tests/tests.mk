@@ -1,0 +1,39 @@
+# The tests: tests/test_*.c with cmocka, each plain and with sanitizers; tests/test_*.py with pytest; lint.
+# tests/run runs them all and counts. `make test T=PART` runs those whose name holds PART.
+
+UNIT_TESTS := $(basename $(notdir $(sort $(wildcard tests/test_*.c))))
+TEST_HELPERS := $(filter-out tests/test_%,$(sort $(wildcard tests/*.c)))
+HOST_TESTS := $(addprefix $(BUILD)/host/tests/,$(UNIT_TESTS))
+ASAN_TESTS := $(addprefix $(BUILD)/asan/tests/,$(UNIT_TESTS))
+TEST_LIBS := $(if $(wildcard sim/sim.mk),$(LIBSIM)) $(LIBCORE)
+ASAN_TEST_LIBS := $(if $(wildcard sim/sim.mk),$(ASAN_LIBSIM)) $(ASAN_LIBCORE)
+LINT_FLAGS := -std=c11 $(CPPFLAGS)
+
+# Kept, so that a test is not linked anew from scratch each time.
+.SECONDARY: $(call host_objects,$(UNIT_TESTS:%=tests/%.c)) $(call asan_objects,$(UNIT_TESTS:%=tests/%.c))
+
+$(BUILD)/host/tests/%: $(BUILD)/host/obj/tests/%.o $(call host_objects,$(TEST_HELPERS)) $(TEST_LIBS)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(HOST_CFLAGS) $^ -lcmocka -lm -o $@
+
+$(BUILD)/asan/tests/%: $(BUILD)/asan/obj/tests/%.o $(call asan_objects,$(TEST_HELPERS)) $(ASAN_TEST_LIBS)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ASAN_CFLAGS) $^ -lcmocka -lm -o $@
+
+$(HOST_TESTS) $(ASAN_TESTS) $(call host_objects,$(UNIT_TESTS:%=tests/%.c)): | $(DEPS)/test.mk
+
+# Programs that only tests use; other fragments add to it (the sanitized host tool, broken variants).
+TEST_PROGRAMS += $(HOST_TESTS) $(ASAN_TESTS) $(if $(wildcard host/host.mk),$(BUILD)/asan/oneslot)
+
+RUN_TESTS = ONESLOT_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/run --build $(BUILD) --lint-flags='$(LINT_FLAGS)'
+
+test: all $(DEPS)/test.mk $(TEST_PROGRAMS) ## Build and run all tests; T=PART for those whose name holds PART
+	@$(RUN_TESTS) $(T)
+
+unit: $(DEPS)/test.mk $(HOST_TESTS) $(ASAN_TESTS) ## Run the unit tests alone
+	@$(RUN_TESTS) unit/
+
+lint: $(DEPS)/test.mk ## Check format and look for faults with cppcheck and clang-tidy
+	@$(RUN_TESTS) lint/
