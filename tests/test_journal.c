@@ -1,0 +1,289 @@
+/* The journal: what is appended is found again, whatever a power cut left of the newest pages. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "oneslot/boot.h"
+#include "oneslot/journal.h"
+#include "sim/nor.h"
+
+#define JOURNAL_ADDRESS 0x10000u
+#define CHIP_SIZE       0x20000u
+
+struct bench {
+    struct nor nor;
+    struct oneslot_flash flash;
+    struct oneslot_journal journal;
+};
+
+static void set_up(struct bench *bench, uint64_t seed) {
+    nor_create(&bench->nor, CHIP_SIZE, seed);
+    bench->nor.marks_start = JOURNAL_ADDRESS;
+    bench->nor.marks_end = JOURNAL_ADDRESS + 2u * ONESLOT_SECTOR_SIZE;
+    bench->flash = nor_flash(&bench->nor);
+    bench->journal = (struct oneslot_journal){&bench->flash, JOURNAL_ADDRESS};
+}
+
+static void append(struct bench *bench, uint8_t tag) {
+    struct oneslot_record record;
+    memset(&record, 0, sizeof record);
+    record.trial_boots = tag;
+    assert_int_equal(oneslot_journal_append(&bench->journal, &record, NULL), ONESLOT_ERROR_NONE);
+}
+
+static int newest(struct bench *bench) {
+    struct oneslot_record record;
+    enum oneslot_error error = oneslot_journal_load(&bench->journal, &record, NULL);
+    return error == ONESLOT_ERROR_NONE ? record.trial_boots : -(int)error;
+}
+
+static void an_erased_journal_is_empty(void **state) {
+    (void)state;
+    struct bench bench;
+    set_up(&bench, 1);
+    struct oneslot_record record;
+    memset(&record, 0xaa, sizeof record);
+    assert_int_equal(oneslot_journal_load(&bench.journal, &record, NULL), ONESLOT_ERROR_JOURNAL_EMPTY);
+    assert_int_equal(record.state, ONESLOT_STATE_IDLE);
+    assert_int_equal(record.path[0], 0);
+    nor_destroy(&bench.nor);
+}
+
+static void what_is_appended_last_is_found_and_both_sectors_wear_alike(void **state) {
+    (void)state;
+    struct bench bench;
+    set_up(&bench, 2);
+    for (int i = 0; i < 200; i++) {
+        append(&bench, (uint8_t)i);
+        assert_int_equal(newest(&bench), (uint8_t)i);
+    }
+    uint32_t first = bench.nor.sector[JOURNAL_ADDRESS / ONESLOT_SECTOR_SIZE]->erases;
+    uint32_t second = bench.nor.sector[JOURNAL_ADDRESS / ONESLOT_SECTOR_SIZE + 1u]->erases;
+    assert_int_equal(first, 25);
+    assert_int_equal(second, 25);
+    assert_int_equal(bench.nor.violations, 0);
+    nor_destroy(&bench.nor);
+}
+
+static void a_damaged_newest_record_leaves_the_one_before_it(void **state) {
+    (void)state;
+    for (uint32_t offset = 0; offset < ONESLOT_SEAL_OFFSET + ONESLOT_SEAL_SIZE; offset++) {
+        struct bench bench;
+        set_up(&bench, 3);
+        append(&bench, 1);
+        append(&bench, 2);
+        uint8_t byte;
+        uint32_t address = JOURNAL_ADDRESS + ONESLOT_SLOT_SIZE + offset;
+        nor_peek(&bench.nor, address, &byte, 1);
+        byte ^= 0x10;
+        nor_load(&bench.nor, address, &byte, 1);
+        assert_int_equal(newest(&bench), 1);
+        append(&bench, 3);
+        assert_int_equal(newest(&bench), 3);
+        nor_destroy(&bench.nor);
+    }
+}
+
+/// Appends with a cut at operation `at`. Whether the append came to its end.
+static bool append_with_cut(struct bench *bench, uint8_t tag, uint32_t at, enum nor_tear tear) {
+    jmp_buf power;
+    nor_count_from_zero(&bench->nor);
+    nor_plan(&bench->nor, (struct nor_fault){NOR_FAULT_CUT, at, 1, tear});
+    bench->nor.power = &power;
+    volatile bool whole = false;
+    if (setjmp(power) == 0) {
+        append(bench, tag);
+        whole = true;
+    }
+    bench->nor.power = NULL;
+    nor_count_from_zero(&bench->nor);
+    return whole;
+}
+
+static void a_cut_at_any_operation_leaves_the_old_or_the_new_record(void **state) {
+    (void)state;
+    uint32_t cuts = 0;
+    for (uint32_t filled = 0; filled < ONESLOT_SLOTS + 2u; filled++) {
+        for (enum nor_tear tear = 0; tear < NOR_TEAR_COUNT; tear++) {
+            for (uint32_t at = 0;; at++) {
+                struct bench bench;
+                set_up(&bench, 100u * at + tear);
+                for (uint32_t i = 0; i <= filled; i++) {
+                    append(&bench, (uint8_t)(10u + i));
+                }
+                bool whole = append_with_cut(&bench, 99, at, tear);
+                for (int look = 0; look < 8; look++) {
+                    int found = newest(&bench);
+                    assert_true(found == 99 || (!whole && found == (int)(10u + filled)));
+                }
+                // What is appended after the cut is firm: it is found by every later look.
+                append(&bench, 77);
+                for (int look = 0; look < 8; look++) {
+                    assert_int_equal(newest(&bench), 77);
+                }
+                assert_int_equal(bench.nor.violations, 0);
+                nor_destroy(&bench.nor);
+                cuts++;
+                if (whole) {
+                    break;
+                }
+            }
+        }
+    }
+    assert_true(cuts > 400);
+}
+
+static void many_cuts_in_a_row_never_lose_the_last_firm_record(void **state) {
+    (void)state;
+    for (uint64_t seed = 0; seed < 400; seed++) {
+        struct bench bench;
+        set_up(&bench, seed);
+        append(&bench, 50);
+        int firm = 50;
+        uint64_t random = seed;
+        for (uint8_t tag = 51; tag < 91; tag++) {
+            enum nor_tear tear = (enum nor_tear)nor_random_below(&random, NOR_TEAR_COUNT);
+            bool whole = append_with_cut(&bench, tag, nor_random_below(&random, 8), tear);
+            int found = newest(&bench);
+            assert_true(found >= firm);
+            if (whole) {
+                firm = tag;
+            }
+        }
+        nor_destroy(&bench.nor);
+    }
+}
+
+static void a_page_that_takes_no_program_costs_a_slot_and_not_the_record(void **state) {
+    (void)state;
+    struct bench bench;
+    set_up(&bench, 5);
+    append(&bench, 1);
+    nor_stick(&bench.nor, JOURNAL_ADDRESS + ONESLOT_SLOT_SIZE + 40u, 0xff);
+    append(&bench, 2);
+    assert_int_equal(newest(&bench), 2);
+    append(&bench, 3);
+    assert_int_equal(newest(&bench), 3);
+    nor_destroy(&bench.nor);
+}
+
+static void a_journal_that_takes_no_write_says_so_and_keeps_what_it_has(void **state) {
+    (void)state;
+    struct bench bench;
+    set_up(&bench, 6);
+    append(&bench, 1);
+    nor_count_from_zero(&bench.nor);
+    nor_plan(&bench.nor, (struct nor_fault){NOR_FAULT_ERROR, 0, 1000, NOR_BEFORE});
+    struct oneslot_record record = {0};
+    assert_int_equal(oneslot_journal_append(&bench.journal, &record, NULL), ONESLOT_ERROR_JOURNAL_WRITE);
+    assert_int_equal(newest(&bench), 1);
+    nor_destroy(&bench.nor);
+}
+
+static void marks_are_read_back_and_a_damaged_one_does_not_count(void **state) {
+    (void)state;
+    struct bench bench;
+    set_up(&bench, 7);
+    append(&bench, 1);
+    uint32_t marks;
+    assert_int_equal(oneslot_journal_mark(&bench.journal, 0, 3), ONESLOT_ERROR_NONE);
+    assert_int_equal(oneslot_journal_mark(&bench.journal, 0, ONESLOT_MARKS - 1u), ONESLOT_ERROR_NONE);
+    assert_int_equal(oneslot_journal_mark(&bench.journal, 0, ONESLOT_MARKS), ONESLOT_ERROR_ARGUMENT);
+    assert_int_equal(oneslot_journal_marks(&bench.journal, 0, &marks), ONESLOT_ERROR_NONE);
+    assert_int_equal(marks, 1u << 3 | 1u << (ONESLOT_MARKS - 1u));
+    for (uint32_t bit = 0; bit < ONESLOT_MARK_SIZE * 8u; bit++) {
+        uint8_t byte;
+        uint32_t address = JOURNAL_ADDRESS + ONESLOT_MARKS_OFFSET + 3u * ONESLOT_MARK_SIZE + bit / 8u;
+        nor_peek(&bench.nor, address, &byte, 1);
+        uint8_t damaged = (uint8_t)(byte ^ 1u << bit % 8u);
+        nor_load(&bench.nor, address, &damaged, 1);
+        assert_int_equal(oneslot_journal_marks(&bench.journal, 0, &marks), ONESLOT_ERROR_NONE);
+        assert_int_equal(marks, 1u << (ONESLOT_MARKS - 1u));
+        nor_load(&bench.nor, address, &byte, 1);
+    }
+    nor_destroy(&bench.nor);
+}
+
+static void trial_boots_are_counted_without_an_erase(void **state) {
+    (void)state;
+    struct bench bench;
+    set_up(&bench, 8);
+    append(&bench, 1);
+    nor_count_from_zero(&bench.nor);
+    for (uint32_t boot = 0; boot < ONESLOT_TRIAL_MAX + 2u; boot++) {
+        uint32_t used;
+        assert_int_equal(oneslot_journal_trial_used(&bench.journal, 0, &used), ONESLOT_ERROR_NONE);
+        assert_int_equal(used, boot < ONESLOT_TRIAL_MAX ? boot : ONESLOT_TRIAL_MAX);
+        assert_int_equal(oneslot_journal_trial_count(&bench.journal, 0), ONESLOT_ERROR_NONE);
+    }
+    assert_int_equal(bench.nor.statistics.sector_erases, 0);
+    assert_int_equal(newest(&bench), 1);
+    nor_destroy(&bench.nor);
+}
+
+static void a_half_counted_boot_is_finished_by_the_next(void **state) {
+    (void)state;
+    struct bench bench;
+    set_up(&bench, 9);
+    append(&bench, 1);
+    uint32_t used;
+    uint32_t half = 0x00ff00ffu;
+    nor_load(&bench.nor, JOURNAL_ADDRESS + ONESLOT_MARKS_OFFSET, &half, sizeof half);
+    assert_int_equal(oneslot_journal_trial_used(&bench.journal, 0, &used), ONESLOT_ERROR_NONE);
+    assert_int_equal(used, 0);
+    assert_int_equal(oneslot_journal_trial_count(&bench.journal, 0), ONESLOT_ERROR_NONE);
+    assert_int_equal(oneslot_journal_trial_used(&bench.journal, 0, &used), ONESLOT_ERROR_NONE);
+    assert_int_equal(used, 1);
+    nor_destroy(&bench.nor);
+}
+
+static void the_loader_decides_by_state_trial_watch_and_checksum(void **state) {
+    (void)state;
+    static const struct {
+        enum oneslot_state state;
+        uint8_t boots;
+        uint32_t used;
+        bool watch;
+        bool whole;
+        enum oneslot_boot expected;
+    } cases[] = {
+        {ONESLOT_STATE_IDLE, 0, 0, false, true, ONESLOT_BOOT_APPLICATION},
+        {ONESLOT_STATE_IDLE, 0, 0, true, true, ONESLOT_BOOT_INSTALLER},
+        {ONESLOT_STATE_IDLE, 0, 0, false, false, ONESLOT_BOOT_INSTALLER},
+        {ONESLOT_STATE_REQUESTED, 0, 0, false, true, ONESLOT_BOOT_INSTALLER},
+        {ONESLOT_STATE_INSTALLING, 0, 0, false, true, ONESLOT_BOOT_INSTALLER},
+        {ONESLOT_STATE_TRIAL, 3, 2, false, true, ONESLOT_BOOT_TRIAL},
+        {ONESLOT_STATE_TRIAL, 3, 2, true, true, ONESLOT_BOOT_TRIAL},
+        {ONESLOT_STATE_TRIAL, 3, 3, false, true, ONESLOT_BOOT_INSTALLER},
+        {ONESLOT_STATE_TRIAL, 3, 0, false, false, ONESLOT_BOOT_INSTALLER},
+        {ONESLOT_STATE_DONE, 0, 0, false, true, ONESLOT_BOOT_APPLICATION},
+        {ONESLOT_STATE_DONE, 0, 0, true, true, ONESLOT_BOOT_INSTALLER},
+        {ONESLOT_STATE_FAILED, 0, 0, false, true, ONESLOT_BOOT_APPLICATION},
+        {ONESLOT_STATE_FAILED, 0, 0, false, false, ONESLOT_BOOT_INSTALLER},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct oneslot_record record = {.state = (uint8_t)cases[i].state, .trial_boots = cases[i].boots};
+        assert_int_equal(oneslot_boot_decide(&record, cases[i].used, cases[i].watch, cases[i].whole),
+                         cases[i].expected);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_erased_journal_is_empty),
+        cmocka_unit_test(what_is_appended_last_is_found_and_both_sectors_wear_alike),
+        cmocka_unit_test(a_damaged_newest_record_leaves_the_one_before_it),
+        cmocka_unit_test(a_cut_at_any_operation_leaves_the_old_or_the_new_record),
+        cmocka_unit_test(many_cuts_in_a_row_never_lose_the_last_firm_record),
+        cmocka_unit_test(a_page_that_takes_no_program_costs_a_slot_and_not_the_record),
+        cmocka_unit_test(a_journal_that_takes_no_write_says_so_and_keeps_what_it_has),
+        cmocka_unit_test(marks_are_read_back_and_a_damaged_one_does_not_count),
+        cmocka_unit_test(trial_boots_are_counted_without_an_erase),
+        cmocka_unit_test(a_half_counted_boot_is_finished_by_the_next),
+        cmocka_unit_test(the_loader_decides_by_state_trial_watch_and_checksum),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
