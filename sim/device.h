@@ -1,0 +1,78 @@
+/*
+ * A whole simulated device: loader, installer and application over NOR flash in memory.
+ *
+ * The loader's decisions are core/boot.c's, the installer is core/install.c itself. The application is not run: when
+ * it is started, the device says which one it is.
+ */
+#ifndef SIM_DEVICE_H
+#define SIM_DEVICE_H
+
+#include "oneslot/install.h"
+#include "sim/nor.h"
+
+/// An application as it would lie in flash from address 0 on.
+struct sim_firmware {
+    const uint8_t *bytes;
+    uint32_t size;
+};
+
+/// Where a power-on led.
+enum sim_stop {
+    SIM_APPLICATION, ///< the application was started
+    SIM_CUT,         ///< power was cut
+    SIM_STUCK,       ///< after many resets still nothing was started
+    SIM_HUNG,        ///< far too many flash accesses in one go
+};
+
+/// What the flash holds as application.
+enum sim_runs {
+    SIM_RUNS_OLD,
+    SIM_RUNS_NEW,
+    SIM_RUNS_NEITHER, ///< neither of both, whole
+    SIM_RUNS_WEAK,    ///< one of both, but with cells that read by chance
+};
+
+struct sim_device {
+    struct nor nor;
+    struct oneslot_layout layout;
+    struct sim_firmware old_firmware;
+    struct sim_firmware new_firmware;
+    /// The flash as provisioned: everything outside firmware, displaced sector and journal must stay like it. Not owned.
+    const struct nor *provisioned;
+    uint8_t *writable;             ///< a byte a sector; shared by copies, see sim_device_create
+    uint32_t boots;                ///< resets and power-ups so far
+    uint32_t installs;             ///< runs of the installer so far
+    enum oneslot_error last;       ///< what the last of them returned
+    uint32_t bad_starts;           ///< applications started that were neither old nor new, or weak
+    uint32_t resets_left;
+};
+
+/// Loads a flash image of `size` bytes. `device->layout` is read from it. Returns NONE or NO_LAYOUT.
+/// Frees what it holds with sim_device_destroy.
+enum oneslot_error sim_device_create(struct sim_device *device, const uint8_t *flash, uint32_t size, uint64_t seed);
+void sim_device_destroy(struct sim_device *device);
+
+/// A copy with its own flash; `writable` stays the original's, so the original must outlive it.
+void sim_device_fork(struct sim_device *copy, const struct sim_device *from);
+void sim_device_discard(struct sim_device *copy);
+
+/// Power on: boots, upgrades, resets, until the application is started or one of the other ends is reached. Planned
+/// faults (nor_plan) are in force, and are gone afterwards when they were cuts.
+enum sim_stop sim_power_on(struct sim_device *device);
+
+/// Which application the flash holds, the device's header bytes 2 and 3 aside.
+enum sim_runs sim_runs(const struct sim_device *device);
+
+/// Whether all but firmware, displaced sector and journal is as it was provisioned; else `address` says where not.
+bool sim_untouched(const struct sim_device *device, uint32_t *address);
+
+/// The newest journal record as a reader finds it now.
+enum oneslot_error sim_journal(struct sim_device *device, struct oneslot_record *record);
+
+/// The application's part: writes a request as oneslot_request() does. A planned cut may strike.
+enum sim_stop sim_request(struct sim_device *device, const char *path, const uint8_t *sha256);
+
+const char *sim_stop_text(enum sim_stop stop);
+const char *sim_runs_text(enum sim_runs runs);
+
+#endif
