@@ -27,7 +27,8 @@ $(HOST_TESTS) $(ASAN_TESTS) $(call host_objects,$(UNIT_TESTS:%=tests/%.c)): | $(
 # Programs that only tests use; other fragments add to it (the sanitized host tool, broken variants).
 TEST_PROGRAMS += $(HOST_TESTS) $(ASAN_TESTS) $(if $(wildcard host/host.mk),$(BUILD)/asan/oneslot)
 
-RUN_TESTS = ONESLOT_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/run --build $(BUILD) --lint-flags='$(LINT_FLAGS)'
+RUN_TESTS = ONESLOT_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/run --build $(BUILD) --lint-flags='$(LINT_FLAGS)' \
+    --device-flags='$(ESP_CPPFLAGS)'
 
 test: all $(DEPS)/test.mk $(TEST_PROGRAMS) ## Build and run all tests; T=PART for those whose name holds PART
 	@$(RUN_TESTS) $(T)
