@@ -1,0 +1,22 @@
+/*
+ * The part of <string.h> that the device code uses. memcpy, memset, memcmp and memmove are the boot ROM's.
+ */
+#ifndef ONESLOT_ESP8266_STRING_H
+#define ONESLOT_ESP8266_STRING_H
+
+#include <stddef.h>
+
+void *memcpy(void *restrict to, const void *restrict from, size_t length);
+void *memmove(void *to, const void *from, size_t length);
+void *memset(void *to, int value, size_t length);
+int memcmp(const void *left, const void *right, size_t length);
+size_t strlen(const char *text);
+char *strcpy(char *restrict to, const char *restrict from);
+char *strchr(const char *text, int character);
+int strcmp(const char *left, const char *right);
+int strncmp(const char *left, const char *right, size_t length);
+size_t strspn(const char *text, const char *set);
+size_t strcspn(const char *text, const char *set);
+void *memchr(const void *bytes, int value, size_t length);
+
+#endif
