@@ -80,7 +80,9 @@ static void add_to_checksum(const struct proof *proof, struct checksum *checksum
         struct piece part = part_of(piece, segment->offset, segment->offset + segment->length);
         checksum->value ^= xor_of(part.bytes, part.length);
     }
-    keep(&checksum->stored, piece, checksum->offset, checksum->offset + 1);
+    if (checksum->first < checksum->end) {
+        keep(&checksum->stored, piece, checksum->offset, checksum->offset + 1);
+    }
 }
 
 /// The CRC takes the words that hold it as zero, so they are set to it in the buffer.
