@@ -24,9 +24,9 @@ struct oneslot_source {
     bool raw;                        ///< a raw region: the image may be shorter than `size`
     /// Own.
     const struct oneslot_flash *flash;
-    uint32_t position;         ///< where the next sequential read of the file starts
-    uint32_t budget;           ///< bytes that littlefs may still read in this call: no damage makes it loop for ever
-    enum oneslot_error error;  ///< the first failure below littlefs; it stays until the source is opened again
+    uint32_t position;        ///< where the next sequential read of the file starts
+    uint32_t budget;          ///< bytes that littlefs may still read in this call: no damage makes it loop for ever
+    enum oneslot_error error; ///< the first failure below littlefs; it stays until the source is opened again
     lfs_t lfs;
     lfs_file_t file;
     struct lfs_config lfs_config;
@@ -46,7 +46,8 @@ enum oneslot_error oneslot_source_open(struct oneslot_source *source, const stru
 
 /// Reads `length` bytes at `offset`, all or an error. Any order; rising offsets are fast.
 /// Returns NONE, FILE_READ (past the end, or littlefs cannot go on), FS_CORRUPT or a flash error. A flash error stays:
-/// what littlefs holds in its cache is of no use after it, so every later read fails too until the source is opened again.
+/// what littlefs holds in its cache is of no use after it, so every later read fails too until the source is opened
+/// again.
 enum oneslot_error oneslot_source_read(struct oneslot_source *source, uint32_t offset, void *buffer, uint32_t length);
 
 /// Closes it. Nothing is written.
