@@ -138,8 +138,10 @@ static bool run_installer(struct sim_device *device, const struct oneslot_flash 
     enum oneslot_error result = oneslot_install_run(install);
     device->last = result;
     device->nor.power = outer;
+    // As device/esp8266/installer.c: a refusal goes on to the application without a reset.
+    bool reset = result == ONESLOT_ERROR_NONE || install->record.state == ONESLOT_STATE_INSTALLING;
     free(install);
-    return result != ONESLOT_ERROR_NOTHING_TO_DO;
+    return reset;
 }
 
 /// One reset, as device/esp8266/loader.c does it.

@@ -1,0 +1,18 @@
+/* Firmware images made for tests: in the layout of their kind, with every proof of it right. */
+#ifndef TESTS_SYNTHETIC_H
+#define TESTS_SYNTHETIC_H
+
+#include <stdint.h>
+
+/// Smallest image in MicroPython's layout.
+#define SYNTHETIC_MINIMUM 0x9020u
+
+/// Fills `bytes` with an image of `size` bytes (a multiple of 4) in MicroPython's layout: RAM segments at 8, length at
+/// 0x8ffc, code at 0x9000, MD5 at its end. Its content follows from `seed`; the first `same` bytes of the code follow
+/// from 0 instead, so that two images can share them.
+void synthetic_micropython(uint8_t *bytes, uint32_t size, uint64_t seed, uint32_t same);
+
+/// Writes length and MD5 anew, after a test has changed the content.
+void synthetic_seal(uint8_t *bytes, uint32_t size);
+
+#endif
