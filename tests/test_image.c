@@ -170,7 +170,7 @@ static uint32_t crc32_high_bit_first(const uint8_t *bytes, uint32_t length) {
     uint32_t crc = 0xffffffff;
     for (uint32_t i = 0; i < length; i++) {
         for (uint32_t mask = 0x80; mask; mask >>= 1) {
-            uint32_t bit = (crc >> 31) ^ !!(bytes[i] & mask);
+            uint32_t bit = (crc >> 31) ^ ((bytes[i] & mask) != 0);
             crc = crc << 1 ^ (bit ? 0x04c11db7 : 0);
         }
     }
@@ -360,6 +360,22 @@ static void test_segments_are_told_in_file_order_with_their_places(void **state)
     assert_int_equal(image.segment[1].offset, 16 + 64 + 16);
 }
 
+static void test_a_sketch_is_known_by_either_of_its_marks(void **state) {
+    struct oneslot_image image;
+    (void)state;
+    build_arduino();
+    set_word(8, 0x4010c000); /* no longer eboot's place */
+    assert_int_equal(prove(&image, file.bytes, file.size), ONESLOT_ERROR_IMAGE_CRC);
+    assert_int_equal(image.kind, ONESLOT_IMAGE_ARDUINO);
+    set_word(0x1008, 0x40202010); /* and no longer a sketch's */
+    assert_int_equal(prove(&image, file.bytes, file.size), ONESLOT_ERROR_NONE);
+    assert_int_equal(image.kind, ONESLOT_IMAGE_PLAIN);
+    build_arduino();
+    file.bytes[0x1000] = 0;
+    assert_int_equal(prove(&image, file.bytes, file.size), ONESLOT_ERROR_IMAGE_HEADER);
+    assert_int_equal(image.kind, ONESLOT_IMAGE_ARDUINO);
+}
+
 static void test_both_ways_of_storing_the_user1_crc_are_read(void **state) {
     bool seen[2] = {false, false};
     (void)state;
@@ -393,6 +409,8 @@ static void test_other_files_are_refused_by_name(void **state) {
     build_esp32();
     assert_int_equal(prove(&image, file.bytes, file.size), ONESLOT_ERROR_IMAGE_CHIP);
     assert_int_equal(image.kind, ONESLOT_IMAGE_ESP32);
+    file.bytes[13] = 1; /* no such chip */
+    assert_int_equal(prove(&image, file.bytes, file.size), ONESLOT_ERROR_IMAGE_HEADER);
     build_esp32_flash();
     assert_int_equal(prove(&image, file.bytes, file.size), ONESLOT_ERROR_IMAGE_CHIP);
     assert_int_equal(image.kind, ONESLOT_IMAGE_ESP32);
@@ -550,6 +568,7 @@ static const struct lie lies[] = {
     {build_user1, 0, 0x010005ea, HEADER},           /* another format */
     {build_user1, 12, 0xffffffff, HEADER},          /* length past everything, and over the end of 32 bits */
     {build_user1, 12, 0xfffffff0, HEADER},
+    {build_user1, 12, 0x00100001, HEADER},          /* out of the window */
     {build_user1, 12, 0x00080000, TRUNCATED},       /* past the file */
     {build_user1, 12, 60, HEADER},                  /* no header behind the code */
     {build_user1, 16 + 64 + 8, 0x40000000, HEADER}, /* into the ROM */
@@ -688,6 +707,10 @@ static void test_an_image_keeps_to_the_firmwares_region(void **state) {
     assert_int_equal(oneslot_image_allowed(&image, &limits, NULL), ONESLOT_ERROR_NONE);
     image.size++;
     assert_int_equal(oneslot_image_allowed(&image, &limits, NULL), ONESLOT_ERROR_IMAGE_TOO_LARGE);
+    limits.firmware = 0;
+    image.size = 1;
+    assert_int_equal(oneslot_image_allowed(&image, &limits, NULL), ONESLOT_ERROR_IMAGE_TOO_LARGE);
+    limits.firmware = 0xf4000;
     image.size = 0xfffff001;
     assert_int_equal(oneslot_image_allowed(&image, &limits, NULL), ONESLOT_ERROR_IMAGE_TOO_LARGE);
 }
@@ -815,18 +838,24 @@ static bool next_row(FILE *table, char *line, int length, struct row *row) {
     return true;
 }
 
-/// "40100000+6fb4@5acf0 ..." from segment `index` on; returns the index behind the last one.
+/// "40100000+6fb4@5acf0 ..." from segment `index` on, up to what is none; returns the index behind the last one.
 static uint8_t compare_segments(const struct oneslot_image *image, uint8_t index, const char *text) {
-    unsigned address, length, offset;
-    int used;
-    for (; sscanf(text, " %x+%x@%x%n", &address, &length, &offset, &used) == 3; text += used) {
+    for (;;) {
+        char *plus, *at, *rest;
+        uint32_t address = (uint32_t)strtoul(text, &plus, 16);
+        if (*plus != '+') {
+            return index;
+        }
+        uint32_t length = (uint32_t)strtoul(plus + 1, &at, 16);
+        assert_int_equal(*at, '@');
+        uint32_t offset = (uint32_t)strtoul(at + 1, &rest, 16);
         assert_in_range(index, 0, image->segment_count - 1);
         assert_int_equal(image->segment[index].address, address);
         assert_int_equal(image->segment[index].length, length);
         assert_int_equal(image->segment[index].offset, offset);
         index++;
+        text = rest;
     }
-    return index;
 }
 
 static enum oneslot_image_kind expected_kind(const struct row *row) {
@@ -948,6 +977,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_kind_is_accepted_with_its_proofs),
         cmocka_unit_test(test_segments_are_told_in_file_order_with_their_places),
+        cmocka_unit_test(test_a_sketch_is_known_by_either_of_its_marks),
         cmocka_unit_test(test_both_ways_of_storing_the_user1_crc_are_read),
         cmocka_unit_test(test_other_files_are_refused_by_name),
         cmocka_unit_test(test_one_flipped_bit_anywhere_is_refused),
