@@ -1,0 +1,357 @@
+# Oneslot: asks for an in-place firmware upgrade of an ESP8266, from stock MicroPython v1.13 and later.
+#
+#     import oneslot
+#     oneslot.install("/fw.bin")  # writes the request and resets; the installer does the rest
+#     print(oneslot.status().words)
+#     oneslot.confirm()  # the new firmware's, when install() was given trial=
+#
+# The journal in flash and its rules are those of include/oneslot/journal.h. What it does to the flash is what
+# core/journal.c does, in the same order. docs/FORMATS.md says what each byte means.
+
+import struct
+import esp
+from micropython import const
+
+try:
+    from binascii import crc32
+except ImportError:
+    # Halves of 16 bits: a number of 32 bits would be an object on the heap at every step.
+    _LOW = struct.unpack("<16H", b"\x00\x00\x64\x10\xc8\x20\xac\x30\x90\x41\xf4\x51\x58\x61\x3c\x71\x20\x83\x44\x93\xe8\xa3\x8c\xb3\xb0\xc2\xd4\xd2\x78\xe2\x1c\xf2")
+    _HIGH = struct.unpack("<16H", b"\x00\x00\xb7\x1d\x6e\x3b\xd9\x26\xdc\x76\x6b\x6b\xb2\x4d\x05\x50\xb8\xed\x0f\xf0\xd6\xd6\x61\xcb\x64\x9b\xd3\x86\x0a\xa0\xbd\xbd")
+
+    def crc32(data):
+        low = high = 0xFFFF
+        for byte in data:
+            low ^= byte
+            for _ in (0, 1):
+                index = low & 15
+                low = (low >> 4 | (high & 15) << 12) ^ _LOW[index]
+                high = high >> 4 ^ _HIGH[index]
+        return (high ^ 0xFFFF) << 16 | low ^ 0xFFFF
+
+
+# Offsets in a record and in a slot, states: include/oneslot/journal.h.
+_STATE = const(9)
+_OUTCOME = const(10)
+_TRIAL_BOOTS = const(12)
+_DETAIL = const(28)
+_PATH = const(32)
+_FALLBACK = const(152)
+_EXPECTED = const(272)
+_INSTALLED = const(336)
+_PLAN = const(376)
+_CRC = const(508)
+_SEAL = const(512)
+_CLAIM = const(768)
+_MARKS = const(776)
+_REQUESTED = const(1)
+_TRIAL = const(3)
+_DONE = const(4)
+
+# The numbers and sentences of include/oneslot/error.h, in one string because each object costs heap.
+_ERRORS = """\
+0 ok
+1 the flash chip did not answer a read
+2 the flash chip did not take a program
+3 the flash chip did not take an erase
+4 the address lies outside the flash chip
+5 the flash does not hold what was written to it
+10 the journal holds no valid record
+11 the journal could not be written
+12 this flash was not made by oneslot image: no loader was found at its start
+13 the flash map is damaged or not a partition table
+14 two regions of the flash map overlap
+15 a region of the flash map lies outside the flash chip or off a sector boundary
+16 the configuration beside the flash map is damaged
+20 no littlefs file system was found where the flash map says
+21 the file system is of an unknown littlefs version
+22 the file system is damaged
+23 there is no such file
+24 the path is a directory, not a file
+25 the file is empty
+26 the file could not be read to its end
+27 the file is no longer the one that was proven
+28 the path is empty, too long or names no such region
+40 the file is no firmware image that is known here
+41 the image is for another chip
+42 the image is cut short: its header promises more bytes than the file holds
+43 the image's header is damaged
+44 the image's checksum is wrong
+45 the image's CRC is wrong
+46 the image's MD5 is wrong
+47 the file's SHA-256 is not the one that was asked for
+48 the image carries no proof of its whole content: give its SHA-256 with the request
+49 the image is larger than the firmware's region
+50 the image would overwrite the reserved area, the file system or its own source
+51 the image loads into memory that the loader needs
+52 this image needs Espressif's boot loader in the first sector, which is not there
+53 the file holds more or fewer bytes than its image says
+70 the new firmware did not confirm itself; the fallback was put back
+71 the new firmware did not confirm itself, and there is no fallback to put back
+72 there is nothing to do
+73 the application is damaged and no image to mend it was found
+74 the request was refused by the application
+75 an argument is out of range
+76 an upgrade is under way already
+77 no trial is under way, so there is nothing to confirm
+"""
+
+# The sentence for an error's number.
+def text(code):
+    start = ("\n" + _ERRORS).find("\n%d " % code)
+    return _ERRORS[start:].split("\n", 1)[0].split(" ", 1)[1] if start >= 0 else "unknown error"
+
+
+# What went wrong: `code` is its number in include/oneslot/error.h, str() its sentence.
+class Error(Exception):
+    def __init__(self, code):
+        super().__init__(text(code))
+        self.code = code
+
+
+# Every flash function is tried three times, as in core/flash.c. The buffers are bytearrays or views of them: frozen
+# bytes would lie in the very flash that is being programmed.
+def _flash(code, function, *arguments):
+    for _ in range(3):
+        try:
+            return function(*arguments)
+        except OSError:
+            pass
+    raise Error(code)
+
+
+def _read(address, length):
+    buffer = bytearray(length)
+    _flash(1, esp.flash_read, address, buffer)
+    return buffer
+
+
+def _program(address, data):
+    for page in range(0, len(data), 256):
+        _flash(2, esp.flash_write, address + page, memoryview(data)[page : page + 256])
+
+
+# The journal: `here` is its address, a slot takes 1024 bytes, a sector holds four.
+
+
+def _sum(data, length):
+    return struct.pack("<I", crc32(memoryview(data)[:length]) & 0xFFFFFFFF)
+
+
+def _all(address, length, value):
+    return all(_read(at, 8) == bytes([value]) * 8 for at in range(address, address + length, 8))
+
+
+def _record(address):
+    record = _read(address, 512)
+    if record[:4] == b"1SLJ" and record[8] == 1 and record[_CRC:] == _sum(record, _CRC):
+        return record, struct.unpack_from("<I", record, 4)[0]
+    return None, 0
+
+
+# The journal's address, the newest sealed record (all zero if there is none), its slot (-1 if none) and the highest
+# number of any whole record.
+def _load():
+    layout = _read(16, 64)
+    if layout[:5] != b"1SLL\1" or layout[60:] != _sum(layout, 60):
+        raise Error(12)
+    here = struct.unpack_from("<I", layout, 16)[0]
+    newest = -1
+    best = highest = 0
+    for slot in range(8):
+        record, number = _record(here + slot * 1024)
+        if record:
+            highest = max(highest, number)
+            if (newest < 0 or number > best) and _all(here + slot * 1024 + _SEAL, 8, 0):
+                newest = slot
+                best = number
+    record = bytearray(512)
+    if newest >= 0:
+        # Read once more: the first look may have caught a page on the edge.
+        record, number = _record(here + newest * 1024)
+        if number != best:
+            raise Error(1)
+    return here, record, newest, highest
+
+
+def _zeros(address):
+    _program(address, bytearray(8))
+    if not _all(address, 8, 0):
+        raise Error(5)
+
+
+def _write(address, record):
+    _zeros(address + _CLAIM)
+    _program(address, record)
+    if _read(address, 512) != record:
+        raise Error(5)
+    _zeros(address + _SEAL)
+
+
+# Makes the newest seal firm, then claims, writes, reads back and seals the next slot that is fit.
+def _append(here, record, newest, highest):
+    struct.pack_into("<4sIB", record, 0, b"1SLJ", highest + 1, 1)
+    record[_CRC:] = _sum(record, _CRC)
+    try:
+        if newest >= 0:
+            _zeros(here + newest * 1024 + _SEAL)
+    except Error:
+        raise Error(11)
+    for step in range(1, 9):
+        slot = (newest + step) % 8
+        address = here + slot * 1024
+        try:
+            if slot % 4 == 0:
+                if newest >= 0 and newest // 4 == slot // 4:
+                    break  # Once round: this sector holds the newest record.
+                _flash(3, esp.flash_erase, address // 4096)
+            if _all(address, 1024, 0xFF):
+                return _write(address, record)
+        except Error:
+            pass  # A bad page costs a slot, not the record.
+    raise Error(11)
+
+
+# The application's calls.
+
+
+# A path as the installer sees it, in bytes, after a look whether the file is there. A region of the flash map
+# ("label:/file", "@label") can not be looked at from here.
+def _file(path, mount):
+    inside = path
+    if path[:1] == "/":
+        mount = mount.rstrip("/")
+        if not path.startswith(mount + "/"):
+            raise Error(28)
+        inside = path[len(mount) :]
+    colon = path.find(":")
+    good = path[:1] == "/" or path[:1] == "@" and len(path) > 1 and colon != 1
+    good = good or 0 < colon <= 16 and path.find("/") == colon + 1
+    inside = inside.encode()
+    if not good or len(inside) > 120 or b"\0" in inside:
+        raise Error(28)
+    if path[0] == "/":
+        import os
+
+        try:
+            entry = os.stat(path)
+        except OSError:
+            raise Error(23)
+        if entry[0] & 0x4000:
+            raise Error(24)
+        if not entry[6]:
+            raise Error(25)
+    return inside
+
+
+def _put(record, offset, data):
+    record[offset : offset + len(data)] = data
+
+
+# Forgets the last request. What is known about the device stays: the image that runs, the last file tried.
+def _clear(record, state):
+    if record[_STATE] in (2, _TRIAL):
+        raise Error(76)
+    kind = record[14]
+    _put(record, _STATE, bytearray(15))  # up to the size and target of the image
+    _put(record, _DETAIL, bytearray(276))  # and the paths, the digest asked for
+    _put(record, _PLAN, bytearray(132))  # and the header
+    record[14] = kind
+    record[_STATE] = state
+
+
+# Asks for the image file `path` to be installed, and resets the board unless reset=False. Close the file first.
+#   sha256    what the file's must be: 64 hex digits or 32 bytes
+#   trial     boots, at most 32, in which the new firmware must call confirm(); else `fallback`, a file, is put back
+#   mount     where the littlefs is mounted, if not at "/"; paths are given as Python sees them
+# "label:/file" and "@label" name another region of the flash map.
+def install(path, sha256=None, fallback=None, trial=0, reset=True, mount="/"):
+    path = _file(path, mount)
+    if not 0 <= trial <= 32 or fallback is not None and not trial:
+        raise Error(75)
+    if fallback is not None:
+        fallback = _file(fallback, mount)
+    if sha256 is not None:
+        try:
+            if isinstance(sha256, str):
+                from binascii import unhexlify
+
+                sha256 = unhexlify(sha256)
+        except ValueError:
+            sha256 = b""
+        if len(sha256) != 32:
+            raise Error(75)
+    place = _load()
+    record = place[1]
+    _clear(record, _REQUESTED)
+    record[_TRIAL_BOOTS] = trial
+    _put(record, _PATH, path)
+    _put(record, _FALLBACK, fallback or b"")
+    if sha256:
+        record[11] = 1
+        _put(record, _EXPECTED, sha256)
+    _append(*place)
+    if reset:
+        import machine
+
+        machine.reset()
+
+
+# Takes back a request that was not yet started; harmless when there is none.
+def cancel():
+    place = _load()
+    record = place[1]
+    state = record[_STATE]
+    _clear(record, _DONE if any(record[24:28]) else 0)
+    if state == _REQUESTED:
+        _append(*place)
+
+
+# Ends a trial well: the new firmware stays. Harmless at any other time.
+def confirm():
+    place = _load()
+    record = place[1]
+    if record[_STATE] == _TRIAL:
+        record[_STATE] = _DONE
+        record[_OUTCOME] = 0
+        _put(record, _DETAIL, bytearray(4))
+        _append(*place)
+
+
+# How things stand. `words` says it in a sentence, `outcome` is an error's number or 0.
+class Status:
+    def __init__(self):
+        here, record, slot, _ = _load()
+        state = record[_STATE]
+        names = ("idle", "requested", "installing", "trial", "done", "failed")
+        self.state = names[state] if state < 6 else "unknown"
+        self.outcome = outcome = record[_OUTCOME]
+        self.installed_size, self.detail = struct.unpack_from("<II", record, 24)
+        self.installed = bytes(record[_INSTALLED : _INSTALLED + 32])
+        self.path = path = bytes(record[_PATH:_FALLBACK]).rstrip(b"\0").decode()
+        self.trial_left = left = 0
+        if state == _TRIAL:
+            used = 0
+            while used < 32 and _read(here + slot * 1024 + _MARKS + 4 * used, 4) == bytes(4):
+                used += 1
+            self.trial_left = left = max(0, record[_TRIAL_BOOTS] - used)
+        if outcome:
+            words = text(outcome)
+            if outcome not in (70, 71):
+                words = ("refused " + path).rstrip() + ": " + words
+        elif state == _REQUESTED:
+            words = "to be upgraded to " + path + " at the next reset"
+        elif state == 2:
+            words = "installing " + path
+        elif state == _TRIAL:
+            words = "on trial, %d boot%s left" % (left, "s"[left == 1 :])
+        else:
+            words = "upgraded to " + path if path else "no upgrade asked for"
+        self.words = words
+
+    def __str__(self):
+        return self.words
+
+
+def status():
+    return Status()
