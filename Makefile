@@ -8,6 +8,8 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
+# No object is removed for having come about on the way to a program.
+.SECONDARY:
 
 BUILD ?= build
 DEPS := $(BUILD)/deps

@@ -9,9 +9,6 @@ TEST_LIBS := $(if $(wildcard sim/sim.mk),$(LIBSIM)) $(LIBCORE)
 ASAN_TEST_LIBS := $(if $(wildcard sim/sim.mk),$(ASAN_LIBSIM)) $(ASAN_LIBCORE)
 LINT_FLAGS := -std=c11 $(CPPFLAGS)
 
-# Kept, so that a test is not linked anew from scratch each time.
-.SECONDARY: $(call host_objects,$(UNIT_TESTS:%=tests/%.c)) $(call asan_objects,$(UNIT_TESTS:%=tests/%.c))
-
 $(BUILD)/host/tests/%: $(BUILD)/host/obj/tests/%.o $(call host_objects,$(TEST_HELPERS)) $(TEST_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
