@@ -248,6 +248,9 @@ static void follow_fault(struct run *run, const struct campaign_case *which) {
         return;
     run->result->fault_hit = run->device.nor.fault_hit;
     run->device.nor.faults = 0;
+    /* Of a chip that says it has erased and has not, no engine can know better before it reads back. */
+    if (fault.kind == NOR_FAULT_SILENT && run->device.nor.violation == NOR_VIOLATION_SET_BIT)
+        run->device.nor.violations = 0;
     check_end(run, false);
 }
 
