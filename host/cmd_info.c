@@ -1,0 +1,554 @@
+/*
+ * oneslot info: what a firmware file or a flash dump is.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/superblock.h"
+#include "host/file.h"
+#include "host/file_system.h"
+#include "host/firmware.h"
+#include "host/flash_file.h"
+#include "host/json.h"
+#include "host/map_csv.h"
+#include "host/ram_flash.h"
+#include "host/size.h"
+#include "host/state.h"
+#include "host/tool.h"
+
+static const char HELP[] =
+    "oneslot info: say what a file is: a firmware image, a flash image or a dump of one\n"
+    "\n"
+    "usage: oneslot info FILE [--json]\n"
+    "       oneslot info FLASH.bin --csv      its flash map, as 'oneslot image --map' takes it\n"
+    "\n"
+    "Of a firmware: kind, version, segments, flash mode, what proves it whole and whether that holds.\n"
+    "Of a flash: layout, flash map, journal, how the last upgrade ended, file system.\n"
+    "Exit status 1: the file is nothing that is known, or its proof does not hold.\n"
+    "\n"
+    "examples:\n"
+    "  oneslot info ESP8266_GENERIC-v1.24.0.bin\n"
+    "  oneslot info flash.bin --json\n";
+
+/// Firmware images.
+
+static bool is_firmware(const struct firmware *firmware) {
+    return firmware->image.kind != ONESLOT_IMAGE_NONE;
+}
+
+static void firmware_json(struct json *json, const struct firmware *firmware) {
+    const struct oneslot_image *image = &firmware->image;
+    uint8_t mode = (image->header >> 16) & 0xff;
+    uint8_t size = image->header >> 28;
+    json_string(json, "kind", oneslot_image_kind_text(image->kind));
+    json_string(json, "maker", firmware_maker_text(firmware->maker));
+    json_string(json, "version", firmware->version);
+    json_string(json, "sdk", firmware->sdk);
+    if (image->kind == ONESLOT_IMAGE_ESP32) {
+        json_string(json, "chip", firmware_esp32_chip(firmware->bytes, firmware->size));
+        return;
+    }
+    json_string(json, "chip", "ESP8266");
+    json_number(json, "size", image->size);
+    json_number(json, "target", image->target);
+    json_number(json, "entry", image->entry);
+    json_string(json, "flash_mode", flash_mode_name(mode));
+    json_string(json, "flash_size", flash_size_name(size, NULL));
+    json_string(json, "flash_clock", flash_clock_name((image->header >> 24) & 0x0f));
+    json_array(json, "segments");
+    for (unsigned index = 0; index < image->segment_count; index++) {
+        json_object(json, NULL);
+        json_number(json, "address", image->segment[index].address);
+        json_number(json, "offset", image->segment[index].offset);
+        json_number(json, "length", image->segment[index].length);
+        json_object_end(json);
+    }
+    json_array_end(json);
+    json_string(json, "proof", oneslot_proof_text(image->proofs));
+    json_bool(json, "proven", (image->proofs & ONESLOT_PROOF_WHOLE) != 0 && firmware->error == ONESLOT_ERROR_NONE);
+    if (firmware->error == ONESLOT_ERROR_NONE) {
+        json_hex(json, "sha256", image->sha256, sizeof image->sha256);
+    }
+}
+
+static void print_segments(const struct oneslot_image *image) {
+    for (unsigned index = 0; index < image->segment_count; index++) {
+        const struct oneslot_segment *segment = &image->segment[index];
+        if (segment->address == 0) {
+            printf("  segment   %u bytes at file offset 0x%x, run in place\n", segment->length, segment->offset);
+        } else {
+            printf("  segment   %u bytes at file offset 0x%x, to 0x%08x\n", segment->length, segment->offset,
+                   segment->address);
+        }
+    }
+}
+
+static void firmware_text(const struct firmware *firmware) {
+    const struct oneslot_image *image = &firmware->image;
+    printf("%s%s%s%s%s%s%s\n", tool_colour(stdout, 1), oneslot_image_kind_text(image->kind), tool_colour(stdout, 0),
+           firmware->maker != FIRMWARE_UNKNOWN ? ", " : "", firmware_maker_text(firmware->maker),
+           firmware->version[0] != 0 ? " " : "", firmware->version);
+    if (image->kind == ONESLOT_IMAGE_ESP32) {
+        printf("  chip      %s (%u bytes)\n", firmware_esp32_chip(firmware->bytes, firmware->size), firmware->size);
+        return;
+    }
+    const char *mode = flash_mode_name((image->header >> 16) & 0xff);
+    printf("  size      %u bytes, for flash 0x%x\n", image->size, image->target);
+    printf("  entry     0x%08x\n", image->entry);
+    printf("  flash     %s, %s, %s\n", mode != NULL ? mode : "unknown mode", flash_size_name(image->header >> 28, NULL),
+           flash_clock_name((image->header >> 24) & 0x0f));
+    if (firmware->sdk[0] != 0) {
+        printf("  SDK       %s\n", firmware->sdk);
+    }
+    print_segments(image);
+    if (firmware->error == ONESLOT_ERROR_NONE) {
+        printf("  proof     %s%s\n", oneslot_proof_text(image->proofs),
+               image->proofs != 0
+                   ? (image->proofs & ONESLOT_PROOF_WHOLE) != 0 ? ": holds" : ": holds, but does not cover every byte"
+                   : "");
+        printf("  SHA-256   ");
+        for (size_t index = 0; index < sizeof image->sha256; index++) {
+            printf("%02x", image->sha256[index]);
+        }
+        putchar('\n');
+    }
+}
+
+static int show_firmware(const char *path, const struct firmware *firmware, bool as_json) {
+    bool whole = firmware->error == ONESLOT_ERROR_NONE;
+    // An image for another chip is known for what it is.
+    bool fine = whole || firmware->image.kind == ONESLOT_IMAGE_ESP32;
+    if (as_json) {
+        struct json json;
+        json_begin(&json, stdout);
+        json_object(&json, NULL);
+        json_bool(&json, "ok", fine);
+        json_string(&json, "type", "firmware");
+        firmware_json(&json, firmware);
+        json_string(&json, "error", whole ? NULL : oneslot_error_name(firmware->error));
+        json_string(&json, "message", whole ? NULL : oneslot_error_text(firmware->error));
+        json_object_end(&json);
+        json_end(&json);
+    } else {
+        firmware_text(firmware);
+    }
+    return fine ? TOOL_OK : tool_fail(false, firmware->error, "%s: %s", path, oneslot_error_text(firmware->error));
+}
+
+/// Flash images.
+
+static bool decode_slot(const struct flash_file *file, uint32_t slot, struct oneslot_record *record, bool *sealed) {
+    const uint8_t *bytes = file->bytes + file->layout.journal + slot * ONESLOT_SLOT_SIZE;
+    memcpy(record, bytes, sizeof *record);
+    *sealed = true;
+    for (uint32_t index = 0; index < ONESLOT_SEAL_SIZE; index++) {
+        *sealed = *sealed && bytes[ONESLOT_SEAL_OFFSET + index] == 0;
+    }
+    return record->magic == ONESLOT_RECORD_MAGIC && record->version == ONESLOT_RECORD_VERSION &&
+           record->crc == oneslot_crc32(0, record, offsetof(struct oneslot_record, crc));
+}
+
+static bool slot_erased(const struct flash_file *file, uint32_t slot) {
+    const uint8_t *bytes = file->bytes + file->layout.journal + slot * ONESLOT_SLOT_SIZE;
+    for (uint32_t index = 0; index < ONESLOT_SLOT_SIZE; index++) {
+        if (bytes[index] != 0xff) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void copy_path(char text[ONESLOT_PATH_MAX + 1], const char *path) {
+    memcpy(text, path, ONESLOT_PATH_MAX);
+    text[ONESLOT_PATH_MAX] = 0;
+}
+
+static void journal_json(struct json *json, const struct flash_file *file) {
+    json_array(json, "journal");
+    for (uint32_t slot = 0; slot < ONESLOT_SLOTS; slot++) {
+        struct oneslot_record record;
+        bool sealed;
+        char path[ONESLOT_PATH_MAX + 1];
+        bool whole = decode_slot(file, slot, &record, &sealed);
+        json_object(json, NULL);
+        json_number(json, "slot", slot);
+        json_string(json, "holds", whole ? "record" : slot_erased(file, slot) ? "nothing" : "damage");
+        if (whole) {
+            copy_path(path, record.path);
+            json_number(json, "sequence", record.sequence);
+            json_string(json, "state", state_name(record.state));
+            json_string(json, "outcome", oneslot_error_name(record.outcome));
+            json_string(json, "path", path);
+            json_bool(json, "sealed", sealed);
+        }
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+static void journal_text(const struct flash_file *file) {
+    for (uint32_t slot = 0; slot < ONESLOT_SLOTS; slot++) {
+        struct oneslot_record record;
+        bool sealed;
+        char path[ONESLOT_PATH_MAX + 1];
+        if (decode_slot(file, slot, &record, &sealed)) {
+            copy_path(path, record.path);
+            printf("  journal   slot %u: record %u, %s%s%s%s\n", slot, record.sequence, state_name(record.state),
+                   path[0] != 0 ? " " : "", path, sealed ? "" : ", not sealed");
+        } else if (!slot_erased(file, slot)) {
+            printf("  journal   slot %u: damaged\n", slot);
+        }
+    }
+}
+
+static int count_entry(void *context, const char *path, const struct lfs_info *info) {
+    (void)path;
+    uint32_t *files = context;
+    *files += info->type != LFS_TYPE_DIR;
+    return 0;
+}
+
+/// What `info` tells of a file system.
+struct fs_facts {
+    enum oneslot_error error;
+    uint32_t version;
+    uint32_t block_size;
+    uint32_t block_count;
+    uint32_t files;
+    uint32_t available;
+};
+
+static void look_at_file_system(struct fs_facts *facts, uint8_t *region, uint32_t size) {
+    struct file_system fs;
+    memset(facts, 0, sizeof *facts);
+    facts->error = file_system_mount(&fs, region, size);
+    if (facts->error != ONESLOT_ERROR_NONE) {
+        return;
+    }
+    facts->version = fs.version;
+    facts->block_size = fs.config.block_size;
+    facts->block_count = fs.config.block_count;
+    facts->available = file_system_free(&fs);
+    if (file_system_walk(&fs, "/", count_entry, &facts->files) != 0) {
+        facts->error = ONESLOT_ERROR_FS_CORRUPT;
+    }
+    file_system_unmount(&fs);
+}
+
+static void file_system_json(struct json *json, const struct fs_facts *facts) {
+    json_object(json, "file_system");
+    json_string(json, "error", facts->error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_name(facts->error));
+    if (facts->error == ONESLOT_ERROR_NONE) {
+        char version[16];
+        snprintf(version, sizeof version, "%u.%u", facts->version >> 16, facts->version & 0xffff);
+        json_string(json, "version", version);
+        json_number(json, "block_size", facts->block_size);
+        json_number(json, "block_count", facts->block_count);
+        json_number(json, "files", facts->files);
+        json_number(json, "free", facts->available);
+    }
+    json_object_end(json);
+}
+
+static void file_system_print(const struct fs_facts *facts) {
+    if (facts->error != ONESLOT_ERROR_NONE) {
+        printf("  files     %s\n", oneslot_error_text(facts->error));
+        return;
+    }
+    printf("  files     %u on littlefs %u.%u, %u blocks of %u bytes, %u bytes free\n", facts->files,
+           facts->version >> 16, facts->version & 0xffff, facts->block_count, facts->block_size, facts->available);
+}
+
+static void map_json(struct json *json, const struct oneslot_map *map) {
+    char text[8];
+    json_array(json, "map");
+    for (uint32_t index = 0; index < map->count; index++) {
+        const struct oneslot_partition *region = &map->partition[index];
+        json_object(json, NULL);
+        json_string(json, "name", region->label);
+        json_string(json, "type", map_type_text(region->type, text));
+        json_string(json, "subtype", map_subtype_text(region->type, region->subtype, text));
+        json_number(json, "address", region->address);
+        json_number(json, "size", region->size);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+static void map_print(const struct oneslot_map *map) {
+    char size[24];
+    for (uint32_t index = 0; index < map->count; index++) {
+        const struct oneslot_partition *region = &map->partition[index];
+        printf("  0x%06x - 0x%06x  %-16s %10s\n", region->address, region->address + region->size, region->label,
+               size_text(region->size, size));
+    }
+}
+
+/// The firmware as it lies in a flash: its first sector put back in front, as long as the journal says it is.
+static bool installed_firmware(const struct flash_file *file, const struct oneslot_record *record, uint8_t **bytes,
+                               uint32_t *size) {
+    uint32_t room = file->layout.firmware;
+    uint32_t target = record->installed_kind == ONESLOT_IMAGE_USER1 ? ONESLOT_SECTOR_SIZE : 0;
+    if (record->installed_size == 0 || record->installed_size > room - target) {
+        return false;
+    }
+    uint8_t *copy = malloc(record->installed_size);
+    if (copy == NULL) {
+        return false;
+    }
+    memcpy(copy, file->bytes + target, record->installed_size);
+    if (target == 0) {
+        uint32_t head = record->installed_size < ONESLOT_SECTOR_SIZE ? record->installed_size : ONESLOT_SECTOR_SIZE;
+        memcpy(copy, file->bytes + file->layout.displaced, head);
+        for (uint32_t index = 0; index < 4 && index < head; index++) {
+            copy[index] = (uint8_t)(record->header >> (8 * index));
+        }
+    }
+    *bytes = copy;
+    *size = record->installed_size;
+    return true;
+}
+
+/// All that is found in a flash, beyond what flash_file holds.
+struct flash_facts {
+    struct oneslot_record record;
+    bool journal_read;
+    struct oneslot_config config;
+    enum oneslot_error config_error;
+    enum oneslot_error map_error;
+    struct firmware firmware; ///< size 0: not known
+    bool as_installed;        ///< the flash holds what the journal says
+    struct fs_facts files;
+    const struct oneslot_partition *region;
+    uint8_t *installed;
+};
+
+static void look_at_flash(struct flash_file *file, struct flash_facts *facts) {
+    _Alignas(4) uint8_t table[ONESLOT_MAP_BYTES];
+    struct oneslot_journal journal = {.flash = &file->flash, .address = file->layout.journal};
+    uint32_t size;
+    memset(facts, 0, sizeof *facts);
+    facts->map_error = oneslot_map_read(&file->map, &file->flash, file->layout.map, table);
+    facts->config_error = oneslot_config_read(&file->flash, &file->layout, &facts->config);
+    facts->journal_read = oneslot_journal_load(&journal, &facts->record, NULL) == ONESLOT_ERROR_NONE;
+    if (facts->journal_read && installed_firmware(file, &facts->record, &facts->installed, &size)) {
+        firmware_read(&facts->firmware, facts->installed, size);
+        facts->as_installed = facts->firmware.error == ONESLOT_ERROR_NONE &&
+                              memcmp(facts->firmware.image.sha256, facts->record.installed, 32) == 0;
+    }
+    if (facts->map_error == ONESLOT_ERROR_NONE) {
+        facts->region = oneslot_map_file_system(&file->map);
+    }
+    if (facts->region != NULL) {
+        look_at_file_system(&facts->files, file->bytes + facts->region->address, facts->region->size);
+    }
+}
+
+static bool read_status(const struct flash_file *file, struct oneslot_status *status) {
+    struct oneslot oneslot;
+    return oneslot_open(&oneslot, &file->flash) == ONESLOT_ERROR_NONE &&
+           oneslot_status(&oneslot, status) == ONESLOT_ERROR_NONE;
+}
+
+static void flash_json(const struct flash_file *file, const struct flash_facts *facts) {
+    struct json json;
+    struct oneslot_status status;
+    char watch[ONESLOT_PATH_MAX + 1];
+    json_begin(&json, stdout);
+    json_object(&json, NULL);
+    json_bool(&json, "ok", facts->map_error == ONESLOT_ERROR_NONE);
+    json_string(&json, "type", "flash");
+    json_number(&json, "size", file->size);
+    json_object(&json, "layout");
+    json_number(&json, "version", file->layout.version);
+    json_number(&json, "flash_size", file->layout.flash_size);
+    json_number(&json, "displaced", file->layout.displaced);
+    json_number(&json, "journal", file->layout.journal);
+    json_number(&json, "map", file->layout.map);
+    json_number(&json, "installer", file->layout.installer);
+    json_number(&json, "firmware", file->layout.firmware);
+    json_object_end(&json);
+    json_string(&json, "flash_mode", flash_mode_name(file->bytes[2]));
+    json_string(&json, "flash_size", flash_size_name(file->bytes[3] >> 4, NULL));
+    json_string(&json, "error", facts->map_error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_name(facts->map_error));
+    if (facts->map_error == ONESLOT_ERROR_NONE) {
+        map_json(&json, &file->map);
+    }
+    copy_path(watch, facts->config.watch);
+    json_string(&json, "watch", facts->config_error == ONESLOT_ERROR_NONE && watch[0] != 0 ? watch : NULL);
+    journal_json(&json, file);
+    if (read_status(file, &status)) {
+        json_object(&json, "status");
+        state_json(&json, &status);
+        json_object_end(&json);
+    }
+    if (facts->firmware.size != 0) {
+        json_object(&json, "firmware");
+        firmware_json(&json, &facts->firmware);
+        json_bool(&json, "as_installed", facts->as_installed);
+        json_object_end(&json);
+    }
+    if (facts->region != NULL) {
+        file_system_json(&json, &facts->files);
+    }
+    json_object_end(&json);
+    json_end(&json);
+}
+
+static void flash_text(const struct flash_file *file, const struct flash_facts *facts) {
+    struct oneslot_status status;
+    char size[24];
+    char watch[ONESLOT_PATH_MAX + 1];
+    printf("%sflash with Oneslot%s, %s, %s\n", tool_colour(stdout, 1), tool_colour(stdout, 0),
+           size_text(file->layout.flash_size, size),
+           flash_mode_name(file->bytes[2]) != NULL ? flash_mode_name(file->bytes[2]) : "unknown mode");
+    if (facts->map_error == ONESLOT_ERROR_NONE) {
+        map_print(&file->map);
+    } else {
+        printf("  map       %s\n", oneslot_error_text(facts->map_error));
+    }
+    copy_path(watch, facts->config.watch);
+    if (facts->config_error != ONESLOT_ERROR_NONE) {
+        printf("  watch     %s\n", oneslot_error_text(facts->config_error));
+    } else if (watch[0] != 0) {
+        printf("  watch     %s\n", watch);
+    }
+    journal_text(file);
+    if (read_status(file, &status)) {
+        char text[256];
+        oneslot_status_text(&status, text, sizeof text);
+        printf("  status    %s\n", text);
+    }
+    if (facts->region != NULL) {
+        file_system_print(&facts->files);
+    }
+    if (facts->firmware.size != 0) {
+        printf("  firmware  %s\n", facts->as_installed ? "as the journal says:" : "NOT as the journal says:");
+        if (is_firmware(&facts->firmware)) {
+            firmware_text(&facts->firmware);
+        }
+    }
+}
+
+static int show_flash(struct flash_file *file, bool as_json, bool csv) {
+    struct flash_facts *facts = malloc(sizeof *facts);
+    if (facts == NULL) {
+        return tool_fail(as_json, ONESLOT_ERROR_NONE, "memory ran out");
+    }
+    look_at_flash(file, facts);
+    enum oneslot_error error = facts->map_error;
+    if (csv && error == ONESLOT_ERROR_NONE) {
+        map_csv_write(&file->map, stdout);
+    } else if (as_json) {
+        flash_json(file, facts);
+    } else if (!csv) {
+        flash_text(file, facts);
+    }
+    free(facts->installed);
+    free(facts);
+    return error == ONESLOT_ERROR_NONE ? TOOL_OK
+                                       : tool_fail(false, error, "%s: %s", file->path, oneslot_error_text(error));
+}
+
+/// A flash image has its layout in the loader's sector; one of another size than its layout says is told so.
+static bool load_flash(struct flash_file *file) {
+    if (file->size < ONESLOT_SECTOR_SIZE || file->size % ONESLOT_SECTOR_SIZE != 0) {
+        return false;
+    }
+    ram_flash_init(&file->flash, file->bytes, file->size);
+    return oneslot_layout_read(&file->flash, &file->layout) == ONESLOT_ERROR_NONE;
+}
+
+static int show_file_system(struct flash_file *file, bool as_json) {
+    struct fs_facts facts;
+    look_at_file_system(&facts, file->bytes, file->size);
+    if (as_json) {
+        struct json json;
+        json_begin(&json, stdout);
+        json_object(&json, NULL);
+        json_bool(&json, "ok", facts.error == ONESLOT_ERROR_NONE);
+        json_string(&json, "type", "file system");
+        file_system_json(&json, &facts);
+        json_object_end(&json);
+        json_end(&json);
+    } else {
+        puts("littlefs file system");
+        file_system_print(&facts);
+    }
+    return facts.error == ONESLOT_ERROR_NONE ? TOOL_OK : TOOL_FAILED;
+}
+
+static bool is_file_system(const struct flash_file *file) {
+    struct oneslot_flash flash;
+    struct oneslot_partition whole = {.size = file->size};
+    struct oneslot_superblock superblock;
+    ram_flash_init(&flash, file->bytes, file->size);
+    return file->size >= 2 * 512 && oneslot_superblock_find(&flash, &whole, &superblock) == ONESLOT_ERROR_NONE;
+}
+
+static int show(struct flash_file *file, bool as_json, bool csv) {
+    if (load_flash(file)) {
+        if (file->layout.flash_size == file->size) {
+            return show_flash(file, as_json, csv);
+        }
+        return tool_fail(as_json, ONESLOT_ERROR_NO_LAYOUT,
+                         "%s begins like a flash with Oneslot of %u bytes, but has %u: a part of a dump", file->path,
+                         file->layout.flash_size, file->size);
+    }
+    if (csv) {
+        return tool_fail(as_json, ONESLOT_ERROR_NO_LAYOUT, "%s: %s", file->path,
+                         oneslot_error_text(ONESLOT_ERROR_NO_LAYOUT));
+    }
+    struct firmware firmware;
+    firmware_read(&firmware, file->bytes, file->size);
+    if (is_firmware(&firmware)) {
+        return show_firmware(file->path, &firmware, as_json);
+    }
+    if (is_file_system(file)) {
+        return show_file_system(file, as_json);
+    }
+    return tool_fail(as_json, firmware.error, "%s (%u bytes): %s", file->path, file->size,
+                     oneslot_error_text(firmware.error));
+}
+
+int cmd_info(int argc, char **argv) {
+    static const struct option OPTIONS[] = {
+        {"json", no_argument, NULL, 'j'},
+        {"csv", no_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    bool json = false;
+    bool csv = false;
+    for (int option; (option = tool_option(argc, argv, ":h", OPTIONS)) != -1;) {
+        switch (option) {
+        case 'j':
+            json = true;
+            break;
+        case 'c':
+            csv = true;
+            break;
+        case 'h':
+            fputs(HELP, stdout);
+            return TOOL_OK;
+        default:
+            return TOOL_USAGE;
+        }
+    }
+    if (argc - optind != 1) {
+        return tool_usage("info", argc == optind ? "the file is missing" : "one file at a time");
+    }
+    struct flash_file file = {.path = argv[optind]};
+    size_t length;
+    if (!file_read(file.path, FLASH_FILE_MAX, &file.bytes, &length)) {
+        return errno == EFBIG
+                   ? tool_fail(json, ONESLOT_ERROR_IMAGE_UNKNOWN, "%s is larger than any flash chip", file.path)
+                   : tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", file.path, strerror(errno));
+    }
+    file.size = (uint32_t)length;
+    int status = show(&file, json, csv);
+    flash_file_close(&file);
+    return status;
+}

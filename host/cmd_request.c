@@ -1,0 +1,177 @@
+/*
+ * oneslot request, oneslot cancel: what the application does on its device, in a flash image.
+ */
+#include <string.h>
+
+#include "host/file_system.h"
+#include "host/size.h"
+#include "host/state.h"
+#include "host/tool.h"
+
+static const char REQUEST_HELP[] =
+    "oneslot request: ask for an upgrade in a flash image, as the application would on its device\n"
+    "\n"
+    "usage: oneslot request FLASH.bin PATH [--sha256 HEX] [--trial N [--fallback PATH]] [--json]\n"
+    "\n"
+    "PATH is a file on the image's file system ('oneslot fs put' writes one there), or '@region'.\n"
+    "\n"
+    "      --sha256 HEX      the file must have this SHA-256\n"
+    "      --trial N         the new firmware must confirm itself within N boots (1 to 32)\n"
+    "      --fallback PATH   the file to put back when it does not\n"
+    "      --json            the result as JSON\n"
+    "\n"
+    "examples:\n"
+    "  oneslot request flash.bin /fw.bin\n"
+    "  oneslot request flash.bin /new.bin --trial 3 --fallback /old.bin\n";
+
+static const char CANCEL_HELP[] = "oneslot cancel: take back a request that was not yet started\n"
+                                  "\n"
+                                  "usage: oneslot cancel FLASH.bin [--json]\n"
+                                  "\n"
+                                  "example:\n"
+                                  "  oneslot cancel flash.bin\n";
+
+struct request {
+    const char *path;
+    struct oneslot_options options;
+    uint8_t sha256[32];
+    bool json;
+};
+
+/// A request for a file that is not there is lawful (the file may come later), and most often a slip.
+static void warn_if_missing(const struct flash_file *file, const char *path) {
+    const struct oneslot_partition *region = oneslot_map_file_system(&file->map);
+    struct file_system fs;
+    struct lfs_info info;
+    if (path == NULL || path[0] != '/') {
+        return;
+    }
+    if (region == NULL || file_system_mount(&fs, file->bytes + region->address, region->size) != ONESLOT_ERROR_NONE) {
+        tool_warn("no littlefs was found in the flash image, so the request for %s will fail", path);
+        return;
+    }
+    if (lfs_stat(&fs.lfs, path, &info) != 0) {
+        tool_warn("there is no %s on the file system yet", path);
+    }
+    file_system_unmount(&fs);
+}
+
+/// Opens the flash image, lets `change` at it, writes it back and shows how things stand.
+static int change_flash(const char *path, const struct request *request,
+                        enum oneslot_error (*change)(struct oneslot *oneslot, const struct request *request)) {
+    struct flash_file file;
+    struct oneslot oneslot;
+    int status = flash_file_open(&file, path, request->json);
+    if (status != TOOL_OK) {
+        return status;
+    }
+    enum oneslot_error error = oneslot_open(&oneslot, &file.flash);
+    if (error == ONESLOT_ERROR_NONE) {
+        error = change(&oneslot, request);
+    }
+    if (error != ONESLOT_ERROR_NONE) {
+        status = tool_fail(request->json, error, "%s: %s", path, oneslot_error_text(error));
+    } else {
+        status = flash_file_save(&file, request->json);
+    }
+    if (status == TOOL_OK) {
+        warn_if_missing(&file, request->path);
+        warn_if_missing(&file, request->options.fallback);
+        status = state_show(&file, request->json);
+    }
+    flash_file_close(&file);
+    return status;
+}
+
+static enum oneslot_error do_request(struct oneslot *oneslot, const struct request *request) {
+    return oneslot_request(oneslot, request->path, &request->options);
+}
+
+static enum oneslot_error do_cancel(struct oneslot *oneslot, const struct request *request) {
+    (void)request;
+    return oneslot_cancel(oneslot);
+}
+
+static int take_option(struct request *request, int option, char *value) {
+    switch (option) {
+    case 's':
+        if (!hex_parse(value, request->sha256, sizeof request->sha256)) {
+            return tool_usage("request", "--sha256 takes 64 hex digits");
+        }
+        request->options.sha256 = request->sha256;
+        return TOOL_OK;
+    case 't':
+        if (!size_parse(value, &request->options.trial_boots) || request->options.trial_boots == 0 ||
+            request->options.trial_boots > ONESLOT_TRIAL_MAX) {
+            return tool_usage("request", "--trial takes a number from 1 to %u, not '%s'", ONESLOT_TRIAL_MAX, value);
+        }
+        return TOOL_OK;
+    case 'f':
+        request->options.fallback = value;
+        return TOOL_OK;
+    case 'j':
+        request->json = true;
+        return TOOL_OK;
+    default:
+        return TOOL_USAGE;
+    }
+}
+
+static int check_path(const char *what, const char *path) {
+    if (path != NULL && (path[0] == 0 || strlen(path) > ONESLOT_PATH_MAX)) {
+        return tool_usage("request", "the %s must have 1 to %u bytes", what, ONESLOT_PATH_MAX);
+    }
+    return TOOL_OK;
+}
+
+int cmd_request(int argc, char **argv) {
+    static const struct option OPTIONS[] = {
+        {"sha256", required_argument, NULL, 's'},   {"trial", required_argument, NULL, 't'},
+        {"fallback", required_argument, NULL, 'f'}, {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+    };
+    struct request request = {0};
+    for (int option; (option = tool_option(argc, argv, ":h", OPTIONS)) != -1;) {
+        if (option == 'h') {
+            fputs(REQUEST_HELP, stdout);
+            return TOOL_OK;
+        }
+        int status = take_option(&request, option, optarg);
+        if (status != TOOL_OK) {
+            return status;
+        }
+    }
+    if (argc - optind != 2) {
+        return tool_usage("request", argc - optind < 2 ? "a flash image and a path are needed" : "one path at a time");
+    }
+    request.path = argv[optind + 1];
+    if (request.options.fallback != NULL && request.options.trial_boots == 0) {
+        return tool_usage("request", "--fallback goes with --trial");
+    }
+    int status = check_path("path", request.path);
+    status = status != TOOL_OK ? status : check_path("fallback", request.options.fallback);
+    return status != TOOL_OK ? status : change_flash(argv[optind], &request, do_request);
+}
+
+int cmd_cancel(int argc, char **argv) {
+    static const struct option OPTIONS[] = {
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    struct request request = {0};
+    for (int option; (option = tool_option(argc, argv, ":h", OPTIONS)) != -1;) {
+        if (option == 'h') {
+            fputs(CANCEL_HELP, stdout);
+            return TOOL_OK;
+        }
+        if (option != 'j') {
+            return TOOL_USAGE;
+        }
+        request.json = true;
+    }
+    if (argc - optind != 1) {
+        return tool_usage("cancel", argc == optind ? "the flash image is missing" : "one flash image at a time");
+    }
+    return change_flash(argv[optind], &request, do_cancel);
+}

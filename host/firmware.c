@@ -1,0 +1,265 @@
+#include "host/firmware.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/file_system.h"
+#include "host/flash_file.h"
+#include "host/ram_flash.h"
+
+/// The file is put on a littlefs in memory and proven from there: the very path that the device takes.
+static enum oneslot_error prove(struct firmware *firmware) {
+    uint64_t room =
+        (firmware->size + firmware->size / 64 + 2 * (uint64_t)ONESLOT_BLOCK_SIZE) & ~(uint64_t)(ONESLOT_BLOCK_SIZE - 1);
+    if (room > FLASH_FILE_MAX) {
+        return ONESLOT_ERROR_IMAGE_TOO_LARGE;
+    }
+    if (firmware->size == 0) {
+        return ONESLOT_ERROR_FILE_EMPTY;
+    }
+    enum oneslot_error error = ONESLOT_ERROR_FILE_READ;
+    uint8_t *bytes = malloc(room);
+    struct file_system *fs = malloc(sizeof *fs);
+    struct oneslot_source *source = malloc(sizeof *source);
+    uint8_t *buffer = malloc(ONESLOT_IMAGE_BUFFER);
+    if (bytes != NULL && fs != NULL && source != NULL && buffer != NULL &&
+        file_system_format(fs, &file_system_micropython, bytes, (uint32_t)room) == 0) {
+        int put = file_system_put(fs, "/image", firmware->bytes, firmware->size);
+        file_system_unmount(fs);
+        struct oneslot_flash flash;
+        ram_flash_init(&flash, bytes, (uint32_t)room);
+        struct oneslot_map map = {.count = 1};
+        map.partition[0] = (struct oneslot_partition){.type = ONESLOT_TYPE_DATA,
+                                                      .subtype = ONESLOT_SUBTYPE_DATA_LITTLEFS,
+                                                      .size = (uint32_t)room,
+                                                      .label = "image"};
+        error = put != 0 ? ONESLOT_ERROR_FILE_READ : oneslot_source_open(source, &flash, &map, "/image");
+        if (error == ONESLOT_ERROR_NONE) {
+            error = oneslot_image_prove(&firmware->image, source, NULL, buffer, NULL, NULL);
+            oneslot_source_close(source);
+        }
+    }
+    free(buffer);
+    free(source);
+    free(fs);
+    free(bytes);
+    return error;
+}
+
+/// The first place where `text` occurs, or NULL.
+static const uint8_t *find(const struct firmware *firmware, const char *text) {
+    size_t length = strlen(text);
+    const uint8_t *at = firmware->bytes;
+    const uint8_t *end = firmware->bytes + firmware->size;
+    while ((size_t)(end - at) >= length) {
+        at = memchr(at, text[0], (size_t)(end - at) - length + 1);
+        if (at == NULL) {
+            return NULL;
+        }
+        if (memcmp(at, text, length) == 0) {
+            return at;
+        }
+        at++;
+    }
+    return NULL;
+}
+
+/// Copies printable characters from `at` until one of `stop`, the end of the text, or `room` is used up.
+static void copy_text(const struct firmware *firmware, const uint8_t *at, const char *stop, char *text, size_t room) {
+    const uint8_t *end = firmware->bytes + firmware->size;
+    size_t used = 0;
+    while (at < end && used + 1 < room && isprint(*at) && strchr(stop, *at) == NULL) {
+        text[used++] = (char)*at++;
+    }
+    text[used] = 0;
+}
+
+/// "v1.24.0 on 2024-10-25": the version in front of a date.
+static bool find_micropython_version(struct firmware *firmware) {
+    const uint8_t *end = firmware->bytes + firmware->size;
+    const uint8_t *at = firmware->bytes;
+    for (; (size_t)(end - at) > 8; at++) {
+        at = memchr(at, ' ', (size_t)(end - at) - 8);
+        if (at == NULL) {
+            return false;
+        }
+        if (memcmp(at, " on 20", 6) != 0 || !isdigit(at[6])) {
+            continue;
+        }
+        const uint8_t *start = at;
+        while (start > firmware->bytes && at - start < 40 && isgraph(start[-1])) {
+            start--;
+        }
+        if (at - start >= 4 && start[0] == 'v' && isdigit(start[1])) {
+            copy_text(firmware, start, ";,\"'", firmware->version, sizeof firmware->version);
+            return true;
+        }
+    }
+    return false;
+}
+
+/// "3.0.5(b29dcd3)": three numbers, then seven or more hex digits in brackets.
+static void find_sdk_version(struct firmware *firmware) {
+    const uint8_t *bytes = firmware->bytes;
+    for (uint32_t index = 5; index + 9 < firmware->size; index++) {
+        if (bytes[index] != '(' || !isdigit(bytes[index - 1])) {
+            continue;
+        }
+        uint32_t digits = 1;
+        while (digits < 16 && index + digits < firmware->size && isxdigit(bytes[index + digits])) {
+            digits++;
+        }
+        uint32_t start = index;
+        unsigned dots = 0;
+        while (start > 0 && index - start < 12 && (isdigit(bytes[start - 1]) || bytes[start - 1] == '.')) {
+            start--;
+            dots += bytes[start] == '.';
+        }
+        if (digits >= 8 && digits <= 9 && dots == 2 && index + digits < firmware->size &&
+            bytes[index + digits] == ')') {
+            copy_text(firmware, bytes + start, ")", firmware->sdk, sizeof firmware->sdk - 1);
+            strcat(firmware->sdk, ")");
+            return;
+        }
+    }
+}
+
+static const struct {
+    const char *text; ///< that gives the firmware away
+    size_t skip;      ///< from there to its version
+    const char *stop;
+    enum firmware_maker maker;
+} MARKS[] = {
+    {"2nd boot version : ", 19, "\n", FIRMWARE_ESPRESSIF_BOOT},
+    {"OK - WLED v", 10, " \n", FIRMWARE_WLED},
+    {"NodeMCU ", 8, "\n\t", FIRMWARE_NODEMCU},
+    {"nodemcu", 7, "", FIRMWARE_NODEMCU},
+    {"Tasmota ", 8, " \n", FIRMWARE_TASMOTA},
+    {"AT version:", 0, NULL, FIRMWARE_ESPRESSIF_AT},
+};
+
+static void find_maker(struct firmware *firmware) {
+    if (find(firmware, "MicroPython") != NULL && find_micropython_version(firmware)) {
+        firmware->maker = FIRMWARE_MICROPYTHON;
+        return;
+    }
+    for (size_t index = 0; index < sizeof MARKS / sizeof MARKS[0]; index++) {
+        const uint8_t *at = find(firmware, MARKS[index].text);
+        if (at == NULL) {
+            continue;
+        }
+        firmware->maker = MARKS[index].maker;
+        if (MARKS[index].stop != NULL && MARKS[index].stop[0] != 0) {
+            copy_text(firmware, at + MARKS[index].skip, MARKS[index].stop, firmware->version, sizeof firmware->version);
+        }
+        return;
+    }
+    if (firmware->image.kind == ONESLOT_IMAGE_MICROPYTHON) {
+        firmware->maker = FIRMWARE_MICROPYTHON;
+    } else if (firmware->image.kind == ONESLOT_IMAGE_ARDUINO) {
+        firmware->maker = FIRMWARE_ARDUINO;
+    }
+}
+
+void firmware_read(struct firmware *firmware, const uint8_t *bytes, uint32_t size) {
+    *firmware = (struct firmware){.bytes = bytes, .size = size};
+    firmware->error = prove(firmware);
+    find_maker(firmware);
+    find_sdk_version(firmware);
+    // A version in a text of another kind ("%s") says nothing.
+    if (strchr(firmware->version, '%') != NULL) {
+        firmware->version[0] = 0;
+    }
+}
+
+const char *firmware_maker_text(enum firmware_maker maker) {
+    switch (maker) {
+    case FIRMWARE_MICROPYTHON:
+        return "MicroPython";
+    case FIRMWARE_NODEMCU:
+        return "NodeMCU";
+    case FIRMWARE_WLED:
+        return "WLED";
+    case FIRMWARE_TASMOTA:
+        return "Tasmota";
+    case FIRMWARE_ARDUINO:
+        return "Arduino sketch";
+    case FIRMWARE_ESPRESSIF_AT:
+        return "Espressif AT firmware";
+    case FIRMWARE_ESPRESSIF_BOOT:
+        return "Espressif boot loader";
+    default:
+        return "";
+    }
+}
+
+static uint32_t word_at(const uint8_t *bytes) {
+    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+}
+
+// ports/esp8266/modesp.c, esp.flash_user_start(): the linker's _firmware_size, a word among the code's constants.
+// modules/flashbdev.py adds one sector, for native code, where it lies below 1 MiB.
+uint32_t firmware_micropython_file_system(const struct firmware *firmware) {
+    for (uint32_t offset = 0x9000; offset + 4 <= firmware->size; offset += 4) {
+        if (word_at(firmware->bytes + offset) == 0x98000) {
+            return 0x99000;
+        }
+    }
+    return 0x100000;
+}
+
+bool firmware_at_least(const struct firmware *firmware, unsigned major, unsigned minor) {
+    unsigned have_major = 0;
+    unsigned have_minor = 0;
+    if (sscanf(firmware->version, "v%u.%u", &have_major, &have_minor) != 2) {
+        return false;
+    }
+    return have_major > major || (have_major == major && have_minor >= minor);
+}
+
+// cores/esp8266/flash_hal.h and libraries/LittleFS: FS_PHYS_ADDR, _FS_end, FS_PHYS_BLOCK and FS_PHYS_PAGE are linker
+// symbols (tools/sdk/ld/eagle.flash.*.ld), and lie side by side among the constants of the file system's constructor.
+bool firmware_arduino_file_system(const struct firmware *firmware, uint32_t *start, uint32_t *end) {
+    for (uint32_t offset = 0x1000; offset + 16 <= firmware->size; offset += 4) {
+        const uint8_t *at = firmware->bytes + offset;
+        uint32_t first = word_at(at);
+        uint32_t last = word_at(at + 4);
+        uint32_t block = word_at(at + 8);
+        if ((block == 0x1000 || block == 0x2000) && word_at(at + 12) == 0x100 && first >= 0x40200000 && first < last &&
+            last <= 0x41200000 && first % 0x1000 == 0 && last % 0x1000 == 0) {
+            *start = first - 0x40200000;
+            *end = last - 0x40200000;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *firmware_esp32_chip(const uint8_t *bytes, uint32_t size) {
+    // ESP-IDF, esp_app_format.h, esp_chip_id_t: 16 bits at offset 12 of the header.
+    unsigned chip = size >= 14 ? bytes[12] | (unsigned)bytes[13] << 8 : 0xffff;
+    switch (chip) {
+    case 0x0000:
+        return "ESP32";
+    case 0x0002:
+        return "ESP32-S2";
+    case 0x0005:
+        return "ESP32-C3";
+    case 0x0009:
+        return "ESP32-S3";
+    case 0x000c:
+        return "ESP32-C2";
+    case 0x000d:
+        return "ESP32-C6";
+    case 0x0010:
+        return "ESP32-H2";
+    case 0x0012:
+        return "ESP32-P4";
+    case 0x0017:
+        return "ESP32-C5";
+    default:
+        return "ESP32 family";
+    }
+}

@@ -1,0 +1,52 @@
+/*
+ * A firmware file as the host looks at it: proven by the core as the device would, and searched for what only a person
+ * wants to know.
+ */
+#ifndef ONESLOT_HOST_FIRMWARE_H
+#define ONESLOT_HOST_FIRMWARE_H
+
+#include "oneslot/image.h"
+
+/// Whose firmware it is, as far as its strings tell.
+enum firmware_maker {
+    FIRMWARE_UNKNOWN,
+    FIRMWARE_MICROPYTHON,
+    FIRMWARE_NODEMCU,
+    FIRMWARE_WLED,
+    FIRMWARE_TASMOTA,
+    FIRMWARE_ARDUINO,
+    FIRMWARE_ESPRESSIF_AT,
+    FIRMWARE_ESPRESSIF_BOOT,
+};
+
+struct firmware {
+    const uint8_t *bytes; ///< the caller's
+    uint32_t size;
+    struct oneslot_image image;
+    enum oneslot_error error; ///< of the proof; NONE if all that the image proves itself with holds
+    enum firmware_maker maker;
+    char version[64]; ///< "v1.24.0 on 2024-10-25"; empty if not found
+    char sdk[64];     ///< of Espressif's SDK, "3.0.5(b29dcd3)"; empty if not found
+};
+
+/// Looks at a firmware file. Never fails: what is wrong with it is in `error`.
+void firmware_read(struct firmware *firmware, const uint8_t *bytes, uint32_t size);
+
+/// "MicroPython", "WLED", ...; "" for unknown.
+const char *firmware_maker_text(enum firmware_maker maker);
+
+/// The flash address from which a MicroPython's own file system lies: 0x99000 in builds that keep it in the first
+/// megabyte (all up to 1.11, and FLASH_1M ones), else 0x100000.
+uint32_t firmware_micropython_file_system(const struct firmware *firmware);
+
+/// Whether a MicroPython is of that version or later.
+bool firmware_at_least(const struct firmware *firmware, unsigned major, unsigned minor);
+
+/// The place of an Arduino sketch's file system, which its linker script fixed. Returns false when it has none or it
+/// was not found.
+bool firmware_arduino_file_system(const struct firmware *firmware, uint32_t *start, uint32_t *end);
+
+/// "ESP32", "ESP32-C3", ... by an image header.
+const char *firmware_esp32_chip(const uint8_t *bytes, uint32_t size);
+
+#endif

@@ -1,0 +1,60 @@
+#include "host/flash_file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/file.h"
+#include "host/ram_flash.h"
+#include "host/tool.h"
+
+static int read_map(struct flash_file *file, bool json) {
+    _Alignas(4) uint8_t table[ONESLOT_MAP_BYTES];
+    enum oneslot_error error = oneslot_layout_read(&file->flash, &file->layout);
+    if (error != ONESLOT_ERROR_NONE) {
+        return tool_fail(json, error, "%s: %s", file->path, oneslot_error_text(error));
+    }
+    if (file->layout.flash_size != file->size) {
+        return tool_fail(json, ONESLOT_ERROR_NO_LAYOUT,
+                         "%s holds %u bytes, but the flash it was made for has %u: a whole flash is needed", file->path,
+                         file->size, file->layout.flash_size);
+    }
+    error = oneslot_map_read(&file->map, &file->flash, file->layout.map, table);
+    if (error != ONESLOT_ERROR_NONE) {
+        return tool_fail(json, error, "%s: %s", file->path, oneslot_error_text(error));
+    }
+    return TOOL_OK;
+}
+
+int flash_file_open(struct flash_file *file, const char *path, bool json) {
+    *file = (struct flash_file){.path = path};
+    size_t length;
+    if (!file_read(path, FLASH_FILE_MAX, &file->bytes, &length)) {
+        return tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", path, strerror(errno));
+    }
+    file->size = (uint32_t)length;
+    int status;
+    if (length == 0 || length % ONESLOT_BLOCK_SIZE != 0) {
+        status = tool_fail(json, ONESLOT_ERROR_NO_LAYOUT,
+                           "%s is no whole flash: its size, %u bytes, is no multiple of 64 KiB", path, file->size);
+    } else {
+        ram_flash_init(&file->flash, file->bytes, file->size);
+        status = read_map(file, json);
+    }
+    if (status != TOOL_OK) {
+        flash_file_close(file);
+    }
+    return status;
+}
+
+int flash_file_save(const struct flash_file *file, bool json) {
+    if (!file_replace(file->path, file->bytes, file->size)) {
+        return tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", file->path, strerror(errno));
+    }
+    return TOOL_OK;
+}
+
+void flash_file_close(struct flash_file *file) {
+    free(file->bytes);
+    file->bytes = NULL;
+}

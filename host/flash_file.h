@@ -1,0 +1,31 @@
+/*
+ * A whole-flash file: the flash of one device, loaded into memory.
+ */
+#ifndef ONESLOT_HOST_FLASH_FILE_H
+#define ONESLOT_HOST_FLASH_FILE_H
+
+#include "oneslot/layout.h"
+#include "oneslot/map.h"
+
+/// Largest flash chip of any chip served.
+#define FLASH_FILE_MAX (16u * 1024 * 1024)
+
+struct flash_file {
+    const char *path;
+    uint8_t *bytes;
+    uint32_t size; ///< of the file
+    struct oneslot_flash flash;
+    struct oneslot_layout layout;
+    struct oneslot_map map;
+};
+
+/// Loads a flash file that `oneslot image` made, with its layout and map. Says what is wrong and returns TOOL_FAILED if
+/// it is none; then there is nothing to close. Returns TOOL_OK.
+int flash_file_open(struct flash_file *file, const char *path, bool json);
+
+/// Writes it back in one step. Says what is wrong and returns TOOL_FAILED; returns TOOL_OK.
+int flash_file_save(const struct flash_file *file, bool json);
+
+void flash_file_close(struct flash_file *file);
+
+#endif

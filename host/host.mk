@@ -1,0 +1,30 @@
+# The host tool `oneslot`, plain and with sanitizers. Loader and installer lie inside it, so that the one file is all
+# that a user needs.
+
+HOST_SOURCES := $(sort $(wildcard host/*.c))
+HOST_LIBS := $(if $(wildcard sim/sim.mk),$(LIBSIM)) $(LIBCORE)
+ASAN_HOST_LIBS := $(if $(wildcard sim/sim.mk),$(ASAN_LIBSIM)) $(ASAN_LIBCORE)
+HOST_LOADER := $(BUILD)/esp8266/loader.bin
+HOST_INSTALLER := $(BUILD)/esp8266/installer.bin
+EMBEDDED := $(BUILD)/host/obj/host/embedded.o
+
+$(EMBEDDED): host/embedded.S $(HOST_LOADER) $(HOST_INSTALLER)
+	@mkdir -p $(@D)
+	$(call say,CC,$@)
+	$(Q)$(CC) -DLOADER_BIN='"$(HOST_LOADER)"' -DINSTALLER_BIN='"$(HOST_INSTALLER)"' -c $< -o $@
+
+$(ONESLOT): $(call host_objects,$(HOST_SOURCES)) $(EMBEDDED) $(HOST_LIBS)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(HOST_CFLAGS) $^ -lm -pthread -o $@
+
+$(BUILD)/asan/oneslot: $(call asan_objects,$(HOST_SOURCES)) $(EMBEDDED) $(ASAN_HOST_LIBS)
+	@mkdir -p $(@D)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(ASAN_CFLAGS) $^ -lm -pthread -o $@
+
+ALL += $(ONESLOT)
+
+.PHONY: check-man
+check-man: ## Check the man page
+	man --warnings -E UTF-8 -l -Tutf8 -Z docs/oneslot.1 > /dev/null

@@ -1,0 +1,247 @@
+#include "host/map_csv.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "host/size.h"
+
+#define FIELDS 6
+
+static const struct {
+    uint8_t type;
+    int subtype; ///< -1: the type's own name
+    const char *name;
+} NAMES[] = {
+    {ONESLOT_TYPE_APP, -1, "app"},
+    {ONESLOT_TYPE_DATA, -1, "data"},
+    {ONESLOT_TYPE_ONESLOT, -1, "oneslot"},
+    {ONESLOT_TYPE_APP, ONESLOT_SUBTYPE_APP_FACTORY, "factory"},
+    {ONESLOT_TYPE_APP, 0x20, "test"},
+    {ONESLOT_TYPE_DATA, 0x00, "ota"},
+    {ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_PHY, "phy"},
+    {ONESLOT_TYPE_DATA, 0x02, "nvs"},
+    {ONESLOT_TYPE_DATA, 0x03, "coredump"},
+    {ONESLOT_TYPE_DATA, 0x04, "nvs_keys"},
+    {ONESLOT_TYPE_DATA, 0x05, "efuse"},
+    {ONESLOT_TYPE_DATA, 0x06, "undefined"},
+    {ONESLOT_TYPE_DATA, 0x80, "esphttpd"},
+    {ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_FAT, "fat"},
+    {ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_SPIFFS, "spiffs"},
+    {ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_LITTLEFS, "littlefs"},
+    {ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_LOADER, "loader"},
+    {ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_DISPLACED, "displaced"},
+    {ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_JOURNAL, "journal"},
+    {ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_MAP, "map"},
+    {ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_INSTALLER, "installer"},
+    {ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_NATIVE, "native"},
+    {ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_USER, "user"},
+    {ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_SYSTEM, "system"},
+};
+
+#define NAME_COUNT (sizeof NAMES / sizeof NAMES[0])
+
+static bool wrong(char *reason, size_t room, unsigned line, const char *format, ...) {
+    int used = snprintf(reason, room, "line %u: ", line);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason + used, room - (size_t)used, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+static char *trim(char *text) {
+    while (isspace((unsigned char)*text)) {
+        text++;
+    }
+    char *end = text + strlen(text);
+    while (end > text && isspace((unsigned char)end[-1])) {
+        end--;
+    }
+    *end = 0;
+    return text;
+}
+
+/// Type (`type` < 0) or a type's subtype.
+static bool parse_kind(const char *text, int type, uint8_t *value) {
+    for (size_t index = 0; index < NAME_COUNT; index++) {
+        bool fits = type < 0 ? NAMES[index].subtype < 0 : NAMES[index].subtype >= 0 && NAMES[index].type == type;
+        if (fits && strcasecmp(text, NAMES[index].name) == 0) {
+            *value = type < 0 ? NAMES[index].type : (uint8_t)NAMES[index].subtype;
+            return true;
+        }
+    }
+    if (type == ONESLOT_TYPE_APP && strncasecmp(text, "ota_", 4) == 0) {
+        uint32_t slot;
+        if (size_parse(text + 4, &slot) && slot < 16) {
+            *value = (uint8_t)(0x10 + slot);
+            return true;
+        }
+        return false;
+    }
+    uint32_t number;
+    if (!size_parse(text, &number) || number > 0xfe) {
+        return false;
+    }
+    *value = (uint8_t)number;
+    return true;
+}
+
+static bool parse_flags(char *text, uint32_t *flags) {
+    *flags = 0;
+    for (char *rest = NULL, *flag = strtok_r(text, ": ", &rest); flag != NULL; flag = strtok_r(NULL, ": ", &rest)) {
+        if (strcasecmp(flag, "encrypted") == 0) {
+            *flags |= 1;
+        } else if (strcasecmp(flag, "readonly") == 0) {
+            *flags |= 2;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool parse_place(struct oneslot_partition *row, const char *offset, const char *size, uint64_t behind,
+                        char *reason, size_t room, unsigned line) {
+    if (offset[0] == 0) {
+        row->address = (uint32_t)behind;
+    } else if (!size_parse(offset, &row->address)) {
+        return wrong(reason, room, line, "'%s' is no offset", offset);
+    }
+    bool up_to = size[0] == '-';
+    if (!size_parse(size + up_to, &row->size)) {
+        return wrong(reason, room, line, "'%s' is no size", size);
+    }
+    if (up_to) {
+        if (row->size <= row->address) {
+            return wrong(reason, room, line, "'%s' ends at 0x%x, before it begins at 0x%x", row->label, row->size,
+                         row->address);
+        }
+        row->size -= row->address;
+    }
+    if (row->size == 0 || row->address % ONESLOT_SECTOR_SIZE != 0 || row->size % ONESLOT_SECTOR_SIZE != 0) {
+        return wrong(reason, room, line, "'%s' at 0x%x with 0x%x bytes: both must be multiples of 0x1000", row->label,
+                     row->address, row->size);
+    }
+    return true;
+}
+
+static bool parse_row(struct oneslot_map *map, char *text, uint64_t behind, char *reason, size_t room, unsigned line) {
+    static char nothing[] = "";
+    char *field[FIELDS] = {nothing, nothing, nothing, nothing, nothing, nothing};
+    unsigned count = 0;
+    for (char *at = text; at != NULL; count++) {
+        char *comma = strchr(at, ',');
+        if (comma != NULL) {
+            *comma = 0;
+        }
+        char *value = trim(at);
+        if (count < FIELDS) {
+            field[count] = value;
+        } else if (value[0] != 0) {
+            return wrong(reason, room, line, "more than %u fields", FIELDS);
+        }
+        at = comma == NULL ? NULL : comma + 1;
+    }
+    if (count < 5) {
+        return wrong(reason, room, line, "a row has five or six fields: name, type, subtype, offset, size, flags");
+    }
+    if (map->count >= ONESLOT_MAP_ENTRIES) {
+        return wrong(reason, room, line, "more than %u rows", ONESLOT_MAP_ENTRIES);
+    }
+    struct oneslot_partition *row = &map->partition[map->count];
+    memset(row, 0, sizeof *row);
+    size_t length = strlen(field[0]);
+    if (length == 0 || length > 16) {
+        return wrong(reason, room, line, "the name '%s' has %zu characters; 1 to 16 are allowed", field[0], length);
+    }
+    memcpy(row->label, field[0], length);
+    if (!parse_kind(field[1], -1, &row->type)) {
+        return wrong(reason, room, line, "there is no type '%s'", field[1]);
+    }
+    if (!parse_kind(field[2], row->type, &row->subtype)) {
+        return wrong(reason, room, line, "type %s has no subtype '%s'", field[1], field[2]);
+    }
+    if (!parse_flags(field[5], &row->flags)) {
+        return wrong(reason, room, line, "unknown flag in '%s'", field[5]);
+    }
+    if (!parse_place(row, field[3], field[4], behind, reason, room, line)) {
+        return false;
+    }
+    map->count++;
+    return true;
+}
+
+bool map_csv_parse(struct oneslot_map *map, const char *text, char *reason, size_t room) {
+    memset(map, 0, sizeof *map);
+    uint64_t behind = 0;
+    unsigned number = 1;
+    for (const char *line = text; line != NULL; number++) {
+        const char *end = strchr(line, '\n');
+        size_t length = end == NULL ? strlen(line) : (size_t)(end - line);
+        char copy[512];
+        if (length >= sizeof copy) {
+            return wrong(reason, room, number, "the line is too long");
+        }
+        memcpy(copy, line, length);
+        copy[length] = 0;
+        line = end == NULL ? NULL : end + 1;
+        copy[strcspn(copy, "#")] = 0;
+        char *row = trim(copy);
+        if (row[0] == 0) {
+            continue;
+        }
+        if (!parse_row(map, row, behind, reason, room, number)) {
+            return false;
+        }
+        const struct oneslot_partition *last = &map->partition[map->count - 1];
+        behind = (uint64_t)last->address + last->size;
+        if (behind > UINT32_MAX) {
+            return wrong(reason, room, number, "'%s' ends past 4 GiB", last->label);
+        }
+    }
+    if (map->count == 0) {
+        snprintf(reason, room, "it has no rows");
+    }
+    return map->count > 0;
+}
+
+static const char *kind_text(int type, int subtype, uint8_t value, char text[8]) {
+    for (size_t index = 0; index < NAME_COUNT; index++) {
+        if (NAMES[index].type == type && NAMES[index].subtype == subtype) {
+            return NAMES[index].name;
+        }
+    }
+    snprintf(text, 8, "0x%02x", value);
+    return text;
+}
+
+const char *map_type_text(uint8_t type, char text[8]) {
+    return kind_text(type, -1, type, text);
+}
+
+const char *map_subtype_text(uint8_t type, uint8_t subtype, char text[8]) {
+    if (type == ONESLOT_TYPE_APP && subtype >= 0x10 && subtype < 0x20) {
+        snprintf(text, 8, "ota_%u", subtype - 0x10u);
+        return text;
+    }
+    return kind_text(type, subtype, subtype, text);
+}
+
+void map_csv_write(const struct oneslot_map *map, FILE *out) {
+    fputs("# Name, Type, SubType, Offset, Size, Flags\n", out);
+    for (uint32_t index = 0; index < map->count; index++) {
+        const struct oneslot_partition *row = &map->partition[index];
+        char type[8];
+        char subtype[8];
+        fprintf(out, "%s, %s, %s, 0x%x, 0x%x,%s%s%s\n", row->label, map_type_text(row->type, type),
+                map_subtype_text(row->type, row->subtype, subtype), row->address, row->size,
+                (row->flags & 1) != 0 ? " encrypted" : "",
+                (row->flags & 3) == 3   ? ":"
+                : (row->flags & 2) != 0 ? " "
+                                        : "",
+                (row->flags & 2) != 0 ? "readonly" : "");
+    }
+}

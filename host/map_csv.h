@@ -1,0 +1,27 @@
+/*
+ * Flash maps as CSV, ESP-IDF's form: Name, Type, SubType, Offset, Size, Flags.
+ *
+ * Type `oneslot` (0x40) has the subtypes loader, displaced, journal, map, installer, native, user, system. A blank
+ * offset means "behind the row above"; a negative size "-0x100000" means "up to that address". Nothing but 4 KiB
+ * boundaries is asked for: the ESP8266 has no 64 KiB pages.
+ * Source: ESP-IDF, docs/en/api-guides/partition-tables.rst.
+ */
+#ifndef ONESLOT_HOST_MAP_CSV_H
+#define ONESLOT_HOST_MAP_CSV_H
+
+#include <stdio.h>
+
+#include "oneslot/map.h"
+
+/// Reads a zero-terminated CSV. At a wrong row it puts the reason with the line's number into `reason` and returns
+/// false. Overlaps and the chip's size are not checked here.
+bool map_csv_parse(struct oneslot_map *map, const char *text, char *reason, size_t room);
+
+/// Writes a map as CSV that map_csv_parse reads back to the same.
+void map_csv_write(const struct oneslot_map *map, FILE *out);
+
+/// "oneslot", "app", "data" or a number; `text` is used for a number.
+const char *map_type_text(uint8_t type, char text[8]);
+const char *map_subtype_text(uint8_t type, uint8_t subtype, char text[8]);
+
+#endif

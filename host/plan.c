@@ -1,0 +1,448 @@
+#include "host/plan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/size.h"
+
+#define MEGABYTE 0x100000u
+/// Sectors that the SDK keeps at the end of flash: RF calibration, PHY data, three of parameters.
+#define SDK_SIZE 0x5000u
+/// Free space behind a firmware in a default map of the small chips, so that the next one may be larger.
+#define GROWTH 0x10000u
+
+void plan_warn(struct plan *plan, const char *format, ...) {
+    if (plan->warning_count == PLAN_WARNINGS) {
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(plan->warning[plan->warning_count++], PLAN_TEXT, format, arguments);
+    va_end(arguments);
+}
+
+static bool refuse(struct plan *plan, enum oneslot_error error, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(plan->reason, sizeof plan->reason, format, arguments);
+    va_end(arguments);
+    plan->error = error;
+    return false;
+}
+
+static uint32_t round_up(uint32_t value, uint32_t unit) {
+    return (value + unit - 1) / unit * unit;
+}
+
+static uint32_t firmware_end(const struct plan *plan) {
+    return round_up(plan->firmware->image.target + plan->firmware->image.size, ONESLOT_SECTOR_SIZE);
+}
+
+static void add(struct plan *plan, const char *label, uint8_t type, uint8_t subtype, uint32_t start, uint32_t end) {
+    if (start >= end || plan->map.count == ONESLOT_MAP_ENTRIES) {
+        return;
+    }
+    struct oneslot_partition *region = &plan->map.partition[plan->map.count++];
+    *region = (struct oneslot_partition){.type = type, .subtype = subtype, .address = start, .size = end - start};
+    snprintf(region->label, sizeof region->label, "%s", label);
+}
+
+static struct oneslot_partition *find(struct plan *plan, uint8_t type, int subtype) {
+    for (uint32_t index = 0; index < plan->map.count; index++) {
+        struct oneslot_partition *region = &plan->map.partition[index];
+        if (region->type == type && (subtype < 0 || region->subtype == subtype)) {
+            return region;
+        }
+    }
+    return NULL;
+}
+
+/// Default maps: what the firmware and its SDK use, without the parts of Oneslot.
+
+static bool refuse_small_micropython(struct plan *plan, uint32_t file_system) {
+    uint32_t end = firmware_end(plan);
+    uint32_t between = file_system > end ? file_system - end : 0;
+    return refuse(
+        plan, ONESLOT_ERROR_IMAGE_OVERLAP,
+        "this MicroPython leaves too little room: the firmware ends at 0x%x, its file system begins at 0x%x, "
+        "%u bytes lie between, %u are needed. What would help: a chip of 2 MB or more with the generic build, "
+        "whose file system begins at 0x100000; or a firmware built with its file system from 0x%x on; or a "
+        "map of your own (--map)",
+        end, file_system, between, PLAN_RESERVED, end + PLAN_RESERVED + ONESLOT_SECTOR_SIZE);
+}
+
+/// Builds up to 1.11 keep a FAT from the end of the firmware to the end of the chip, which no map can tell them.
+static void add_old_micropython(struct plan *plan, uint32_t user_start) {
+    uint32_t start = user_start + ONESLOT_SECTOR_SIZE;
+    uint32_t end = MEGABYTE - PLAN_RESERVED;
+    add(plan, "native", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_NATIVE, user_start, start);
+    add(plan, "fat", ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_FAT, start, end);
+    add(plan, "littlefs", ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_LITTLEFS, MEGABYTE, plan->sdk_size - SDK_SIZE);
+    plan_warn(
+        plan,
+        "this MicroPython %s has a FAT of its own from 0x%x to the end of the chip. Its part from 0x%x on is taken "
+        "here: keep fewer than %u bytes of files on the FAT. The littlefs is Oneslot's alone; write to it with "
+        "'oneslot fs put'. MicroPython 1.13 and later has littlefs itself",
+        plan->firmware->version, start, end, end - start);
+}
+
+static bool add_micropython(struct plan *plan) {
+    bool old = plan->firmware->version[0] != 0 && !firmware_at_least(plan->firmware, 1, 12);
+    uint32_t start = firmware_micropython_file_system(plan->firmware);
+    if (old && !firmware_at_least(plan->firmware, 1, 9)) {
+        start = 0x91000; // esp.flash_user_start() was 0x90000
+    }
+    plan->file_system_kind = &file_system_micropython;
+    if (start < MEGABYTE && (plan->sdk_size <= MEGABYTE || !old)) {
+        return refuse_small_micropython(plan, start);
+    }
+    if (plan->sdk_size <= MEGABYTE) {
+        char size[24];
+        return refuse(plan, ONESLOT_ERROR_IMAGE_TOO_LARGE,
+                      "this generic MicroPython keeps its file system from 0x100000 on, and ends at 0x%x: with %s of "
+                      "flash there is no room for any. A chip of 2 MB or more is needed",
+                      firmware_end(plan), size_text(plan->sdk_size, size));
+    }
+    if (old) {
+        add_old_micropython(plan, start - ONESLOT_SECTOR_SIZE);
+    } else {
+        add(plan, "vfs", ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_LITTLEFS, start, plan->sdk_size - SDK_SIZE);
+    }
+    add(plan, "system", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_SYSTEM, plan->sdk_size - SDK_SIZE, plan->sdk_size);
+    return true;
+}
+
+/// Arduino's usual layout of a chip (tools/sdk/ld/eagle.flash.*.ld), where the sketch does not tell.
+static void assume_arduino_file_system(const struct plan *plan, uint32_t *start, uint32_t *end) {
+    *end = plan->sdk_size - 0x6000;
+    switch (plan->sdk_size) {
+    case MEGABYTE:
+        *start = 0xeb000; // 1M64
+        *end = 0xfb000;
+        break;
+    case 4 * MEGABYTE:  // 4M2M
+    case 16 * MEGABYTE: // 16M14M
+        *start = 2 * MEGABYTE;
+        break;
+    default:
+        *start = MEGABYTE; // 2M1M, 8M7M
+    }
+}
+
+static bool add_arduino(struct plan *plan) {
+    uint32_t start;
+    uint32_t end;
+    plan->file_system_kind = &file_system_arduino;
+    if (plan->sdk_size < MEGABYTE) {
+        return refuse(plan, ONESLOT_ERROR_IMAGE_TOO_LARGE,
+                      "an Arduino sketch, a file system and Oneslot need 1 MB of flash or more");
+    }
+    if (!firmware_arduino_file_system(plan->firmware, &start, &end)) {
+        assume_arduino_file_system(plan, &start, &end);
+        plan_warn(
+            plan,
+            "the place of this sketch's file system was not found in it; 0x%x to 0x%x is assumed, as in Arduino's "
+            "usual layout for the chip. If it was linked for another one, say so with --map",
+            start, end);
+    }
+    if (end > plan->sdk_size - SDK_SIZE) {
+        return refuse(
+            plan, ONESLOT_ERROR_MAP_RANGE,
+            "this sketch was linked for a larger chip: its file system is to lie from 0x%x to 0x%x, and the chip "
+            "has 0x%x bytes",
+            start, end, plan->sdk_size);
+    }
+    add(plan, "littlefs", ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_LITTLEFS, start, end);
+    add(plan, "eeprom", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_USER, plan->sdk_size - SDK_SIZE, plan->sdk_size - 0x4000);
+    add(plan, "system", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_SYSTEM, plan->sdk_size - 0x4000, plan->sdk_size);
+    plan_warn(
+        plan,
+        "Arduino's own updates over the air write their first sector to flash 0: one such update removes Oneslot");
+    return true;
+}
+
+/// The SDK's and the AT firmware's parameters behind user1 (SDK, user_main.c, system_partition_table).
+static void add_user1(struct plan *plan) {
+    bool wide = plan->map_nibble == 5 || plan->map_nibble == 6;
+    if (plan->sdk_size < MEGABYTE) {
+        return;
+    }
+    uint32_t half = wide ? MEGABYTE : MEGABYTE / 2;
+    add(plan, "parameters", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_USER, half - 0x7000, half);
+    plan_warn(
+        plan,
+        "there is one firmware slot: the place of user2 (0x%x) is taken, and an upgrade by user1 to user2 over the "
+        "air would destroy what lies there",
+        half + 0x1000);
+}
+
+static bool add_other(struct plan *plan) {
+    plan->file_system_kind = &file_system_micropython;
+    if (plan->firmware->image.kind == ONESLOT_IMAGE_USER1) {
+        add_user1(plan);
+    } else if (plan->firmware->maker == FIRMWARE_NODEMCU) {
+        plan_warn(plan,
+                  "NodeMCU's own SPIFFS lies where its build or partition table says: keep it away from the regions "
+                  "below, or give their places with --map");
+    }
+    uint32_t system = plan->sdk_size - SDK_SIZE;
+    uint32_t start = MEGABYTE;
+    if (plan->sdk_size <= MEGABYTE) {
+        start = round_up(firmware_end(plan) + GROWTH, ONESLOT_BLOCK_SIZE) + PLAN_RESERVED;
+        const struct oneslot_partition *parameters = find(plan, ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_USER);
+        if (parameters != NULL && start < parameters->address + parameters->size + PLAN_RESERVED) {
+            start = parameters->address + parameters->size + PLAN_RESERVED;
+        }
+    }
+    if (start + 2 * file_system_micropython.block_size > system) {
+        return refuse(
+            plan, ONESLOT_ERROR_IMAGE_TOO_LARGE,
+            "there is no room for a file system: the firmware ends at 0x%x, %u bytes are needed behind it, and "
+            "the SDK's sectors begin at 0x%x. A larger chip would help, or a map of your own (--map)",
+            firmware_end(plan), PLAN_RESERVED, system);
+    }
+    add(plan, "littlefs", ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_LITTLEFS, start, system);
+    add(plan, "system", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_SYSTEM, system, plan->sdk_size);
+    return true;
+}
+
+static bool add_defaults(struct plan *plan) {
+    if (plan->firmware->maker == FIRMWARE_MICROPYTHON) {
+        return add_micropython(plan);
+    }
+    return plan->firmware->image.kind == ONESLOT_IMAGE_ARDUINO ? add_arduino(plan) : add_other(plan);
+}
+
+/// The parts of Oneslot, in the order in which they lie in the reserved area.
+
+static const struct {
+    const char *label;
+    uint8_t subtype;
+    uint32_t size;
+} PARTS[] = {
+    {"displaced", ONESLOT_SUBTYPE_DISPLACED, ONESLOT_SECTOR_SIZE},
+    {"journal", ONESLOT_SUBTYPE_JOURNAL, 2 * ONESLOT_SECTOR_SIZE},
+    {"map", ONESLOT_SUBTYPE_MAP, ONESLOT_SECTOR_SIZE},
+    {"installer", ONESLOT_SUBTYPE_INSTALLER, ONESLOT_INSTALLER_SIZE},
+};
+
+#define PART_COUNT (sizeof PARTS / sizeof PARTS[0])
+
+static int by_address(const void *left, const void *right) {
+    const struct oneslot_partition *one = left;
+    const struct oneslot_partition *two = right;
+    return one->address < two->address ? -1 : one->address > two->address;
+}
+
+static void sort(struct plan *plan) {
+    qsort(plan->map.partition, plan->map.count, sizeof plan->map.partition[0], by_address);
+}
+
+/// A place of `size` bytes behind the firmware: the lowest one beyond what is executed in place, else the highest one
+/// below. Returns false with the size of the largest gap.
+static bool find_gap(struct plan *plan, uint32_t size, uint32_t *address, uint32_t *largest) {
+    sort(plan);
+    uint32_t from = firmware_end(plan);
+    bool found = false;
+    *largest = 0;
+    for (uint32_t index = 0; index <= plan->map.count; index++) {
+        const struct oneslot_partition *region = &plan->map.partition[index];
+        uint32_t to = index < plan->map.count ? region->address : plan->sdk_size;
+        if (to > from) {
+            *largest = to - from > *largest ? to - from : *largest;
+            uint32_t beyond = from > MEGABYTE ? from : MEGABYTE;
+            if (to > beyond && to - beyond >= size) {
+                *address = beyond;
+                return true;
+            }
+            uint32_t top = to < MEGABYTE ? to : MEGABYTE;
+            if (top > from && top - from >= size) {
+                *address = top - size;
+                found = true;
+            }
+        }
+        if (index < plan->map.count && region->address + region->size > from) {
+            from = region->address + region->size;
+        }
+    }
+    return found;
+}
+
+static bool place(struct plan *plan, const char *what, uint32_t size, uint32_t *address) {
+    uint32_t largest;
+    if (find_gap(plan, size, address, &largest)) {
+        return true;
+    }
+    return refuse(
+        plan, ONESLOT_ERROR_IMAGE_OVERLAP,
+        "there is no room for %s: the firmware ends at 0x%x, %u bytes are needed in one piece, and the largest "
+        "free piece behind it has %u",
+        what, firmware_end(plan), size, largest);
+}
+
+static bool add_parts(struct plan *plan) {
+    uint32_t missing = 0;
+    for (size_t index = 0; index < PART_COUNT; index++) {
+        missing += find(plan, ONESLOT_TYPE_ONESLOT, PARTS[index].subtype) == NULL;
+    }
+    uint32_t address = 0;
+    if (missing == PART_COUNT && !place(plan, "the reserved area", PLAN_RESERVED, &address)) {
+        return false;
+    }
+    for (size_t index = 0; index < PART_COUNT; index++) {
+        const struct oneslot_partition *region = find(plan, ONESLOT_TYPE_ONESLOT, PARTS[index].subtype);
+        if (region == NULL) {
+            if (missing < PART_COUNT && !place(plan, PARTS[index].label, PARTS[index].size, &address)) {
+                return false;
+            }
+            add(plan, PARTS[index].label, ONESLOT_TYPE_ONESLOT, PARTS[index].subtype, address,
+                address + PARTS[index].size);
+            address += PARTS[index].size;
+        } else if (region->size < PARTS[index].size) {
+            return refuse(plan, ONESLOT_ERROR_MAP_INVALID, "the map's region '%s' has %u bytes, and %u are needed",
+                          region->label, region->size, PARTS[index].size);
+        }
+    }
+    return true;
+}
+
+static bool add_loader(struct plan *plan) {
+    const struct oneslot_partition *loader = find(plan, ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_LOADER);
+    if (loader != NULL && (loader->address != 0 || loader->size != ONESLOT_SECTOR_SIZE)) {
+        return refuse(plan, ONESLOT_ERROR_MAP_INVALID,
+                      "the map's region '%s' must be the first 4096 bytes of the flash", loader->label);
+    }
+    struct oneslot_partition *application = find(plan, ONESLOT_TYPE_APP, -1);
+    // "From 0" is how a user thinks of it; the first sector goes elsewhere.
+    if (application != NULL && application->address == 0 && application->size > ONESLOT_SECTOR_SIZE) {
+        application->address = ONESLOT_SECTOR_SIZE;
+        application->size -= ONESLOT_SECTOR_SIZE;
+    }
+    if (application != NULL && application->address != ONESLOT_SECTOR_SIZE) {
+        return refuse(plan, ONESLOT_ERROR_MAP_INVALID,
+                      "the map's application '%s' begins at 0x%x: every image for this chip begins at 0",
+                      application->label, application->address);
+    }
+    if (loader == NULL) {
+        add(plan, "loader", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_LOADER, 0, ONESLOT_SECTOR_SIZE);
+    }
+    return true;
+}
+
+/// Without one in the map, the firmware has all up to the first region.
+static void add_firmware(struct plan *plan) {
+    if (find(plan, ONESLOT_TYPE_APP, -1) != NULL) {
+        return;
+    }
+    sort(plan);
+    uint32_t end =
+        plan->map.count > 1 && plan->map.partition[1].address < MEGABYTE ? plan->map.partition[1].address : MEGABYTE;
+    end = end < plan->flash_size ? end : plan->flash_size;
+    add(plan, "firmware", ONESLOT_TYPE_APP, ONESLOT_SUBTYPE_APP_FACTORY, ONESLOT_SECTOR_SIZE, end);
+}
+
+static bool check_regions(struct plan *plan) {
+    sort(plan);
+    for (uint32_t index = 0; index < plan->map.count; index++) {
+        const struct oneslot_partition *region = &plan->map.partition[index];
+        uint64_t end = (uint64_t)region->address + region->size;
+        if (end > plan->flash_size) {
+            return refuse(plan, ONESLOT_ERROR_MAP_RANGE,
+                          "the region '%s' ends at 0x%llx, past the end of the flash, 0x%x", region->label,
+                          (unsigned long long)end, plan->flash_size);
+        }
+        const struct oneslot_partition *next = region + 1;
+        if (index + 1 < plan->map.count && next->address < end) {
+            return refuse(plan, ONESLOT_ERROR_MAP_OVERLAP,
+                          "the regions '%s' (0x%x to 0x%llx) and '%s' (0x%x to 0x%x) overlap", region->label,
+                          region->address, (unsigned long long)end, next->label, next->address,
+                          next->address + next->size);
+        }
+    }
+    return true;
+}
+
+static uint32_t part_address(struct plan *plan, uint8_t subtype) {
+    return find(plan, ONESLOT_TYPE_ONESLOT, subtype)->address;
+}
+
+static bool check_firmware(struct plan *plan) {
+    const struct oneslot_image *image = &plan->firmware->image;
+    uint32_t end = image->target + image->size;
+    if (end > plan->layout.firmware) {
+        return refuse(plan, ONESLOT_ERROR_IMAGE_TOO_LARGE,
+                      "the firmware is too large: it ends at 0x%x, and its region ends at 0x%x, %u bytes before", end,
+                      plan->layout.firmware, end - plan->layout.firmware);
+    }
+    struct oneslot_image_limits limits = oneslot_esp8266_limits;
+    limits.firmware = plan->layout.firmware;
+    limits.map = &plan->map;
+    // What is put on by wire needs no proof of its own: its bytes are the ones that the user chose.
+    limits.expected = image->sha256;
+    enum oneslot_error error = oneslot_image_allowed(image, &limits, NULL);
+    return error == ONESLOT_ERROR_NONE || refuse(plan, error, "%s", oneslot_error_text(error));
+}
+
+static void finish(struct plan *plan) {
+    const struct oneslot_partition *application = find(plan, ONESLOT_TYPE_APP, -1);
+    uint32_t end = application->address + application->size;
+    plan->layout = (struct oneslot_layout){
+        .flash_size = plan->flash_size,
+        .displaced = part_address(plan, ONESLOT_SUBTYPE_DISPLACED),
+        .journal = part_address(plan, ONESLOT_SUBTYPE_JOURNAL),
+        .map = part_address(plan, ONESLOT_SUBTYPE_MAP),
+        .installer = part_address(plan, ONESLOT_SUBTYPE_INSTALLER),
+        .firmware = end < MEGABYTE ? end : MEGABYTE,
+    };
+    plan->file_system = oneslot_map_file_system(&plan->map);
+    if (plan->file_system == NULL) {
+        plan_warn(plan, "the map has no file system: upgrades can come from raw regions only");
+    } else if (plan->file_system->size < plan->firmware->size) {
+        plan_warn(plan, "the file system has %u bytes: another firmware of this size (%u bytes) does not fit in it",
+                  plan->file_system->size, plan->firmware->size);
+    }
+}
+
+bool plan_make(struct plan *plan) {
+    plan->map.count = 0;
+    plan->warning_count = 0;
+    plan->error = ONESLOT_ERROR_NONE;
+    plan->file_system_kind =
+        plan->firmware->image.kind == ONESLOT_IMAGE_ARDUINO ? &file_system_arduino : &file_system_micropython;
+    if (firmware_end(plan) > plan->flash_size) {
+        return refuse(plan, ONESLOT_ERROR_IMAGE_TOO_LARGE, "the firmware ends at 0x%x, and the flash has 0x%x bytes",
+                      firmware_end(plan), plan->flash_size);
+    }
+    if (plan->given != NULL) {
+        plan->map = *plan->given;
+    } else if (!add_defaults(plan)) {
+        return false;
+    }
+    if (!add_loader(plan) || !check_regions(plan) || !add_parts(plan)) {
+        return false;
+    }
+    if (plan->map.count == ONESLOT_MAP_ENTRIES) {
+        return refuse(plan, ONESLOT_ERROR_MAP_INVALID, "the map has too many regions: %u with ours, at the most",
+                      ONESLOT_MAP_ENTRIES);
+    }
+    add_firmware(plan);
+    if (!check_regions(plan)) {
+        return false;
+    }
+    finish(plan);
+    if (!check_firmware(plan)) {
+        return false;
+    }
+    if (!oneslot_layout_valid(&plan->layout)) {
+        // Magic, version and CRC come with the seal; what is left are places that the device could not use.
+        struct oneslot_layout sealed = plan->layout;
+        oneslot_layout_seal(&sealed);
+        if (!oneslot_layout_valid(&sealed)) {
+            return refuse(plan, ONESLOT_ERROR_MAP_INVALID,
+                          "the map puts a part of Oneslot where the device cannot use it");
+        }
+    }
+    return true;
+}
