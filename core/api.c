@@ -79,7 +79,7 @@ static enum oneslot_error check(const char *path, const struct oneslot_options *
     return options->fallback == NULL || path_valid(options->fallback) ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_PATH_INVALID;
 }
 
-/// Forgets the last request; what is known about the device stays: the image that runs, the last file that was tried.
+/// Forgets the last request; what is known about the device stays: the image that runs, the last files looked at.
 static void clear_request(struct oneslot_record *record) {
     record->outcome = ONESLOT_ERROR_NONE;
     record->flags = 0;

@@ -39,7 +39,7 @@ _PATH = const(32)
 _FALLBACK = const(152)
 _EXPECTED = const(272)
 _INSTALLED = const(336)
-_PLAN = const(376)
+_PLAN = const(408)
 _CRC = const(508)
 _SEAL = const(512)
 _CLAIM = const(768)
@@ -248,14 +248,14 @@ def _put(record, offset, data):
     record[offset : offset + len(data)] = data
 
 
-# Forgets the last request. What is known about the device stays: the image that runs, the last file tried.
+# Forgets the last request. What is known about the device stays: the image that runs, the files looked at.
 def _clear(record, state):
     if record[_STATE] in (2, _TRIAL):
         raise Error(76)
     kind = record[14]
     _put(record, _STATE, bytearray(15))  # up to the size and target of the image
     _put(record, _DETAIL, bytearray(276))  # and the paths, the digest asked for
-    _put(record, _PLAN, bytearray(132))  # and the header
+    _put(record, _PLAN, bytearray(100))  # and the header
     record[14] = kind
     record[_STATE] = state
 

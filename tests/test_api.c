@@ -80,6 +80,7 @@ static void installer_leaves(enum oneslot_state state, enum oneslot_error outcom
     memset(record.installed, 0x11, sizeof record.installed);
     memset(record.attempted, 0x22, sizeof record.attempted);
     memset(record.floor, 0x33, sizeof record.floor);
+    memset(record.watched, 0x55, sizeof record.watched);
     memset(record.plan, 0x44, sizeof record.plan);
     assert_int_equal(oneslot_journal_append(&journal, &record, NULL), ONESLOT_ERROR_NONE);
 }
@@ -165,6 +166,7 @@ static void a_request_keeps_what_is_known_about_the_device(void **state) {
     assert_true(all_are(record.installed, sizeof record.installed, 0x11));
     assert_true(all_are(record.attempted, sizeof record.attempted, 0x22));
     assert_true(all_are(record.floor, sizeof record.floor, 0x33));
+    assert_true(all_are(record.watched, sizeof record.watched, 0x55));
     assert_true(all_are(record.plan, sizeof record.plan, 0));
     assert_string_equal(record.path, "/a");
     assert_true(all_are((const uint8_t *)record.path + 2, sizeof record.path - 2, 0));
