@@ -5,7 +5,7 @@ ESP_ROOM := device/esp8266
 ESP_CPPFLAGS := -Iinclude -I$(ESP_ROOM) -isystem $(ESP_ROOM)/include -isystem $(LITTLEFS) -isystem $(BEARSSL)/inc \
     -isystem $(BEARSSL)/src $(LFS_FLAGS) -DLFS_READONLY -DLFS_NO_MALLOC
 ESP_CFLAGS := -std=c11 -Os -ffreestanding -mlongcalls -ffunction-sections -fdata-sections -fno-common \
-    -fno-tree-loop-distribute-patterns -fstack-usage $(WARNINGS) $(ESP_CPPFLAGS)
+    -fno-tree-loop-distribute-patterns -fcallgraph-info=su $(WARNINGS) $(ESP_CPPFLAGS)
 # Constants of the loader are read as words: no table of jumps, no constant that is an array of bytes.
 ESP_LOADER_CFLAGS := -fno-jump-tables -fno-tree-switch-conversion
 ESP_LDFLAGS := -nostdlib -Wl,--gc-sections -Wl,--fatal-warnings
@@ -20,39 +20,67 @@ ESP_INSTALLER_OBJECTS := $(call esp_objects,installer,$(ESP_INSTALLER_SOURCES))
 
 # Fetched sources come from $(DEPS), whatever $(BUILD) is called.
 define ESP_RULES
-$(ESP)/$(1)/deps/%.o: $(DEPS)/%.c
+$(ESP)/$(1)/deps/%.o: $(DEPS)/%.c $(ESP_ROOM)/esp8266.mk
 	@mkdir -p $$(@D)
-	$(XCC) $(ESP_CFLAGS) -w $(DEPFLAGS) -c $$< -o $$@
+	$$(call say,XCC,$$@)
+	$$(Q)$(XCC) $(ESP_CFLAGS) -w $(2) $(DEPFLAGS) -c $$< -o $$@
 
-$(ESP)/$(1)/%.o: %.c
+$(ESP)/$(1)/%.o: %.c $(ESP_ROOM)/esp8266.mk
 	@mkdir -p $$(@D)
-	$(XCC) $(ESP_CFLAGS) $(2) $(DEPFLAGS) -c $$< -o $$@
+	$$(call say,XCC,$$@)
+	$$(Q)$(XCC) $(ESP_CFLAGS) $(2) $(DEPFLAGS) -c $$< -o $$@
 
-$(ESP)/$(1)/%.o: %.S
+$(ESP)/$(1)/%.o: %.S $(ESP_ROOM)/esp8266.mk
 	@mkdir -p $$(@D)
-	$(XCC) $(ESP_CPPFLAGS) $(DEPFLAGS) -c $$< -o $$@
+	$$(call say,XCC,$$@)
+	$$(Q)$(XCC) $(ESP_CPPFLAGS) $(DEPFLAGS) -c $$< -o $$@
 
 $(ESP)/$(1).ld: $(ESP_ROOM)/$(1).ld.in $(ESP_ROOM)/memory.h
 	@mkdir -p $$(@D)
-	$(XCC) -E -P -x c -I$(ESP_ROOM) $$< -o $$@
+	$$(call say,GEN,$$@)
+	$$(Q)$(XCC) -E -P -x c -I$(ESP_ROOM) $$< -o $$@
 endef
 $(eval $(call ESP_RULES,loader,$(ESP_LOADER_CFLAGS)))
-$(eval $(call ESP_RULES,installer,))
+$(eval $(call ESP_RULES,installer,-flto))
 
-$(ESP)/loader.elf: $(ESP_LOADER_OBJECTS) $(ESP)/loader.ld $(ESP_ROOM)/rom.ld
-	$(XCC) $(ESP_LDFLAGS) -T $(ESP)/loader.ld -Wl,-Map=$(@:.elf=.map) $(ESP_LOADER_OBJECTS) -lgcc -o $@
-	$(ESP_ROOM)/check_loader $(XOBJDUMP) $@
+$(ESP)/loader.elf: $(ESP_ROOM)/check_loader $(ESP_LOADER_OBJECTS) $(ESP)/loader.ld $(ESP_ROOM)/rom.ld
+	$(call say,LINK,$@)
+	$(Q)$(XCC) $(ESP_LDFLAGS) -T $(ESP)/loader.ld -Wl,-Map=$(@:.elf=.map) $(ESP_LOADER_OBJECTS) -lgcc -o $@
+	$(Q)$(ESP_ROOM)/check_loader $(@:.elf=.map)
 
 $(ESP)/installer.elf: $(ESP_INSTALLER_OBJECTS) $(ESP)/installer.ld $(ESP_ROOM)/rom.ld
-	$(XCC) $(ESP_LDFLAGS) -T $(ESP)/installer.ld -Wl,-Map=$(@:.elf=.map) $(ESP_INSTALLER_OBJECTS) -lgcc -o $@
+	$(call say,LINK,$@)
+	$(Q)$(XCC) $(ESP_CFLAGS) -flto $(ESP_LDFLAGS) -T $(ESP)/installer.ld -Wl,-Map=$(@:.elf=.map) $(ESP_INSTALLER_OBJECTS) -lgcc -o $@
 
 ESP_MKIMAGE := $(ESP_ROOM)/mkimage.py
 $(ESP)/loader.bin: $(ESP)/loader.elf $(ESP_MKIMAGE)
-	python3 $(ESP_MKIMAGE) $< -o $@ --limit 4096
+	$(call say,IMAGE,$@)
+	$(Q)python3 $(ESP_MKIMAGE) $< -o $@ --limit 4096
 
 $(ESP)/installer.bin: $(ESP)/installer.elf $(ESP_MKIMAGE)
-	python3 $(ESP_MKIMAGE) $< -o $@ --limit 32768
+	$(call say,IMAGE,$@)
+	$(Q)python3 $(ESP_MKIMAGE) $< -o $@ --limit 32768
 
 ALL += $(ESP)/loader.bin $(ESP)/installer.bin
 
 -include $(patsubst %.o,%.d,$(ESP_LOADER_OBJECTS) $(ESP_INSTALLER_OBJECTS))
+
+# What each image takes: printed, and compared with the figures that are kept. The examples add theirs.
+ESP_SIZES := $(ESP_ROOM)/SIZES
+ESP_SIZE_OF := \
+    loader:$(ESP)/loader.elf:$(ESP)/loader.bin:loader_main:$(ESP)/loader \
+    installer:$(ESP)/installer.elf:$(ESP)/installer.bin:installer_main:$(ESP)/installer.elf.ltrans0.ltrans.ci
+ESP_SIZE_NEEDS := $(ESP)/loader.bin $(ESP)/installer.bin
+
+.PHONY: size-update
+size: $(ESP)/sizes.txt ## Print what each device image takes; fail when device/esp8266/SIZES says otherwise
+	@cat $<
+	@diff -u $(ESP_SIZES) $< || { echo "device/esp8266/SIZES is out of date: look at the change, then make size-update"; exit 1; }
+
+size-update: $(ESP)/sizes.txt ## Write the figures to device/esp8266/SIZES
+	@cp $< $(ESP_SIZES)
+	@cat $<
+
+.SECONDEXPANSION:
+$(ESP)/sizes.txt: $(ESP_ROOM)/sizes.py $$(ESP_SIZE_NEEDS)
+	$(Q)python3 $(ESP_ROOM)/sizes.py $(ESP_SIZE_OF) > $@

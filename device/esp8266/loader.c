@@ -72,7 +72,8 @@ static bool prepare(const struct oneslot_flash *flash, const struct oneslot_layo
         }
         return true;
     case ONESLOT_BOOT_INSTALLER:
-        if (!whole) {
+        // In the middle of an installation the application is not expected to be whole.
+        if (!whole && record.state != ONESLOT_STATE_INSTALLING) {
             console_text("oneslot: application damaged, starting the installer\n");
         }
         if (!run_installer(flash, layout, !whole)) {

@@ -6,7 +6,7 @@
  *
  *     0x3ffe8000-0x3fffbfff  DRAM: installer's data, its stack at the top; then the application's data
  *     0x3fffc000-0x3fffeb2f  the ROM's data
- *     0x3ffff000-0x3fffffff  the ROM's stack, which the loader shares
+ *     0x3fffeb30-0x3fffffff  the ROM's stack, which the loader shares
  *     0x40100000-0x4010beff  IRAM: installer's code; then the application's code
  *     0x4010bf00-0x4010bfff  installer's entry, an address at which no stock image is entered
  *     0x4010e000-0x4010efff  the loader
@@ -20,7 +20,7 @@
 /* Header, one segment's header, code and the line that ends in the checksum: one sector in all. */
 #define LOADER_CODE_MAX 4076
 
-#define STACK_START 0x3ffff000
+#define STACK_START 0x3fffeb30
 #define STACK_END   0x40000000
 
 #define DRAM_START 0x3ffe8000
