@@ -1,0 +1,34 @@
+/*
+ * Whether the application was started as the boot ROM would have started it.
+ */
+#ifndef ONESLOT_HOST_RUN_CHECKS_H
+#define ONESLOT_HOST_RUN_CHECKS_H
+
+#include "host/board.h"
+#include "oneslot/layout.h"
+
+#define RUN_CHECKS_MAX 12
+
+struct run_check {
+    const char *name; ///< for scripts
+    bool ok;
+    char text[200];
+};
+
+struct run_checks {
+    struct run_check check[RUN_CHECKS_MAX];
+    unsigned count;
+    bool ok; ///< all of them
+};
+
+struct run_subject {
+    struct board *board;
+    const struct oneslot_layout *layout; ///< NULL: the image at flash 0 itself was booted
+    const uint8_t *expected;             ///< a stock image that the flash must hold; NULL for none
+    uint32_t expected_size;
+};
+
+/// Compares what the board kept at the application's entry with what a boot by the ROM gives.
+void run_checks(struct run_checks *checks, const struct run_subject *subject);
+
+#endif
