@@ -12,6 +12,12 @@ operations = 0  # that were begun
 _off = False
 
 
+def power_on():
+    global cut_at, _off
+    cut_at = -1
+    _off = False
+
+
 def _begin():
     global operations, _off
     if _off:

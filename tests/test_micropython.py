@@ -1,0 +1,336 @@
+"""oneslot.py in a real MicroPython, on a flash image that the C code reads and writes in turn."""
+
+import hashlib
+import json
+import os
+import subprocess
+
+import pytest
+
+from conftest import BUILD, ROOT, Program
+
+NODE_MODULES = os.environ.get("ONESLOT_NODE_MODULES", BUILD / "deps" / "node" / "node_modules")
+CORE = [ROOT / "core" / f"{name}.c" for name in ("api", "journal", "flash", "layout", "error")]
+STATES = ["idle", "requested", "installing", "trial", "done", "failed", "unknown"]
+DIGEST = bytes(range(32)).hex()
+
+PRELUDE = """
+import json, oneslot, esp, machine
+def show(now):
+    print(json.dumps({"state": now.state, "outcome": now.outcome, "detail": now.detail, "path": now.path,
+        "trial_left": now.trial_left, "installed_size": now.installed_size, "words": now.words,
+        "installed": "".join("%02x" % byte for byte in now.installed)}))
+def code(function, *arguments, **options):
+    try:
+        function(*arguments, **options)
+    except oneslot.Error as error:
+        return error.code
+    return 0
+"""
+
+
+@pytest.fixture(scope="session")
+def peer(tmp_path_factory):
+    """The C side: core/api.c on a flash image."""
+    program = tmp_path_factory.mktemp("peer") / "peer"
+    command = [os.environ.get("CC", "cc"), "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
+    source = ROOT / "tests" / "micropython" / "peer.c"
+    subprocess.run([*command, "-I", ROOT / "include", source, *CORE, "-o", program], check=True)
+    return Program(program)
+
+
+class Board:
+    """A flash image and the two that work on it."""
+
+    def __init__(self, peer, folder):
+        self.flash = folder / "flash.bin"
+        self.script = folder / "script.py"
+        self.peer = peer
+        self.c("provision")
+
+    def c(self, *arguments):
+        return self.peer.ok(self.flash, *arguments)
+
+    def c_status(self):
+        return self.c("status").json
+
+    def python(self, script):
+        """Runs a script; returns what it printed, each line a JSON value."""
+        self.script.write_text(PRELUDE + script)
+        runner = ROOT / "tests" / "micropython" / "run.mjs"
+        result = Program("node").ok(runner, NODE_MODULES, self.flash, self.script)
+        return [json.loads(line) for line in result.out.splitlines()]
+
+    def assert_both_agree(self):
+        ours = self.c_status()
+        (theirs,) = self.python("show(oneslot.status())")
+        for key in theirs:
+            expected = STATES[ours["state"]] if key == "state" else ours[key]
+            assert theirs[key] == expected, key
+        return ours
+
+
+@pytest.fixture
+def board(peer, tmp_path):
+    return Board(peer, tmp_path)
+
+
+def test_the_sentences_are_those_of_the_core(peer, board):
+    lines = peer.ok("-", "errors").out.splitlines()
+    (table,) = board.python("print(json.dumps(oneslot._ERRORS))")
+    assert table.splitlines() == lines
+    known = {int(number): sentence for number, sentence in (line.split(" ", 1) for line in lines)}
+    (texts,) = board.python("print(json.dumps([oneslot.text(number) for number in range(256)]))")
+    assert texts == [known.get(number, "unknown error") for number in range(256)]
+    assert board.python("print(json.dumps(str(oneslot.Error(23))))") == [known[23]]
+
+
+def test_a_fresh_device_has_nothing_to_tell(board):
+    assert board.assert_both_agree()["words"] == "no upgrade asked for"
+
+
+def test_install_writes_the_record_that_c_writes_and_resets(board, peer, tmp_path):
+    (seen,) = board.python(f"""
+try:
+    oneslot.install("/fw.bin", sha256="{DIGEST}", fallback="/old.bin", trial=3)
+except machine.Reset:
+    print(json.dumps("reset"))
+""")
+    assert seen == "reset"
+    (tmp_path / "twin").mkdir()
+    twin = Board(peer, tmp_path / "twin")
+    twin.c("request", "/fw.bin", 3, "/old.bin", DIGEST)
+    assert board.flash.read_bytes() == twin.flash.read_bytes()
+    status = board.assert_both_agree()
+    assert status["path"] == "/fw.bin" and status["fallback"] == "/old.bin"
+    assert status["expected"] == DIGEST and status["flags"] == 1 and status["trial_boots"] == 3
+
+
+def test_a_digest_may_be_bytes_and_the_reset_be_left_to_the_caller(board):
+    board.python(f"oneslot.install('/fw.bin', sha256=bytes.fromhex('{DIGEST}'), reset=False)")
+    assert board.c_status()["expected"] == DIGEST
+
+
+@pytest.mark.parametrize(
+    "path, options, stored",
+    [
+        ("/flash/fw.bin", "mount='/flash'", "/fw.bin"),
+        ("/flash/fw.bin", "mount='/flash/'", "/fw.bin"),
+        ("/flash/fw.bin", "mount='/'", "/flash/fw.bin"),
+        ("spare:/fw.bin", "mount='/flash'", "spare:/fw.bin"),
+        ("@spare:0x1000", "trial=1", "@spare:0x1000"),
+    ],
+)
+def test_a_path_is_stored_as_the_installer_sees_it(board, path, options, stored):
+    board.python(f"oneslot.install('{path}', reset=False, {options})")
+    assert board.c_status()["path"] == stored
+
+
+@pytest.mark.parametrize("state, outcome", [(state, 0) for state in range(7)] + [(4, 70), (4, 71), (5, 46), (5, 200)])
+def test_both_read_what_the_installer_left(board, state, outcome):
+    board.c("put", state, outcome)
+    board.assert_both_agree()
+
+
+def test_both_count_the_boots_of_a_trial(board):
+    board.c("put", 3, 0)
+    for left in (3, 2, 1, 0, 0):
+        assert board.assert_both_agree()["trial_left"] == left
+        board.c("count")
+
+
+@pytest.mark.parametrize("state, call", [(state, call) for state in range(6) for call in ("confirm", "cancel")])
+def test_confirm_and_cancel_do_what_c_does(board, state, call):
+    board.c("put", state, 0)
+    before = board.flash.read_bytes()
+    ours = board.peer(board.flash, call).status
+    after = board.flash.read_bytes()
+    board.flash.write_bytes(before)
+    assert board.python(f"print(json.dumps(code(oneslot.{call})))") == [ours]
+    assert board.flash.read_bytes() == after
+
+
+@pytest.mark.parametrize("state", range(6))
+def test_a_request_on_any_state_does_what_c_does(board, state):
+    board.c("put", state, 46)
+    before = board.flash.read_bytes()
+    ours = board.peer(board.flash, "request", "/fw.bin", 2).status
+    after = board.flash.read_bytes()
+    board.flash.write_bytes(before)
+    assert ours == (76 if state in (2, 3) else 0)
+    assert board.python("print(json.dumps(code(oneslot.install, '/fw.bin', trial=2, reset=False)))") == [ours]
+    assert board.flash.read_bytes() == after
+
+
+def test_a_refused_call_names_its_reason_and_writes_nothing(board):
+    before = board.flash.read_bytes()
+    cases = [
+        (23, "'/none.bin'"),
+        (23, "'/none/fw.bin'"),
+        (24, "'/dir'"),
+        (25, "'/empty.bin'"),
+        (28, "''"),
+        (28, "'fw.bin'"),
+        (28, "'vfs:fw.bin'"),
+        (28, "':/fw.bin'"),
+        (28, "'@'"),
+        (28, "'@:5'"),
+        (28, "'seventeen-letters:/fw.bin'"),
+        (28, "'/' + 120 * 'x'"),
+        (28, "'/' + 60 * '\\u00e9'"),
+        (28, "'/fw.bin\\0'"),
+        (28, "'/fw.bin', mount='/flash'"),
+        (28, "'/flashy', mount='/flash'"),
+        (75, "'/fw.bin', trial=33"),
+        (75, "'/fw.bin', trial=-1"),
+        (75, "'/fw.bin', fallback='/old.bin'"),
+        (23, "'/fw.bin', fallback='/none.bin', trial=1"),
+        (28, "'/fw.bin', fallback='', trial=1"),
+        (75, "'/fw.bin', sha256='00'"),
+        (75, "'/fw.bin', sha256=64 * 'x'"),
+        (75, "'/fw.bin', sha256=''"),
+        (75, "'/fw.bin', sha256=bytes(31)"),
+    ]
+    seen = board.python("".join(f"print(json.dumps(code(oneslot.install, {call})))\n" for _, call in cases))
+    assert list(zip(seen, cases)) == [(number, (number, call)) for number, call in cases]
+    assert board.flash.read_bytes() == before
+
+
+def test_a_flash_without_a_layout_is_named(board):
+    board.flash.write_bytes(b"\xff" * 0x100000)
+    calls = ["oneslot.status", "oneslot.confirm", "oneslot.cancel", "oneslot.install, '/fw.bin'"]
+    assert board.python("".join(f"print(json.dumps(code({call})))\n" for call in calls)) == [12] * 4
+
+
+def test_a_failing_chip_is_tried_three_times_and_then_named(board):
+    seen = board.python("""
+for failing in (2, 3):
+    esp.failing = failing
+    print(json.dumps(code(oneslot.status)))
+esp.failing = 0
+esp.flash_write = lambda address, data: (_ for _ in ()).throw(OSError(5))
+print(json.dumps(code(oneslot.install, "/fw.bin", reset=False)))
+""")
+    assert seen == [0, 1, 11]
+
+
+def test_a_bad_page_costs_a_slot_and_not_the_record(board):
+    board.c("request", "/first.bin")
+    flash = bytearray(board.flash.read_bytes())
+    flash[0xF5000 + 1024 + 300] = 0x7F  # A page of the second slot that does not read erased.
+    board.flash.write_bytes(flash)
+    board.python("oneslot.install('/fw.bin', reset=False)")
+    status = board.assert_both_agree()
+    assert (status["path"], status["slot"]) == ("/fw.bin", 2)
+
+
+def test_requests_of_both_go_round_both_sectors_alike(board, peer, tmp_path):
+    (tmp_path / "twin").mkdir()
+    twin = Board(peer, tmp_path / "twin")
+    for turn in range(20):
+        twin.c("request", f"@region:{turn}")
+        if turn % 3 == 2:
+            board.c("request", f"@region:{turn}")
+        else:
+            board.python(f"oneslot.install('@region:{turn}', reset=False)")
+        assert board.flash.read_bytes() == twin.flash.read_bytes(), turn
+    assert board.assert_both_agree()["sequence"] == 20
+
+
+JOURNAL = slice(0xF5000, 0xF7000)
+
+CUTS = """
+def journal():
+    with open("/flash.bin", "rb") as chip:
+        chip.seek(0xf5000)
+        return chip.read(0x2000)
+def put(content):
+    with open("/flash.bin", "r+b") as chip:
+        chip.seek(0xf5000)
+        chip.write(content)
+def text(content):
+    return "".join("%02x" % byte for byte in content)
+before = journal()
+esp.tear = "{tear}"
+cut_at = 0
+finished = False
+while not finished:
+    put(before)
+    esp.operations = 0
+    esp.cut_at = cut_at
+    try:
+        oneslot.install("/fw.bin", reset=False)
+        finished = True
+    except esp.PowerCut:
+        pass
+    esp.power_on()
+    torn = journal()
+    path = oneslot.status().path
+    oneslot.install("/old.bin", reset=False)
+    print(json.dumps([cut_at, finished, path, text(torn), text(journal())]))
+    cut_at += 1
+"""
+
+
+@pytest.mark.parametrize("tear", ["before", "half", "after"])
+@pytest.mark.parametrize("used", [1, 3, 4, 7, 8])
+def test_a_cut_at_any_operation_leaves_the_old_or_the_new_request(board, tear, used):
+    for turn in range(used):
+        board.c("request", f"@old:{turn}")
+    old = f"@old:{used - 1}"
+    flash = bytearray(board.flash.read_bytes())
+    rows = board.python(CUTS.replace("{tear}", tear))
+    for cut_at, finished, path, torn, mended in rows:
+        flash[JOURNAL] = bytes.fromhex(torn)
+        board.flash.write_bytes(flash)
+        assert board.c_status()["path"] == path, cut_at
+        assert path == "/fw.bin" if finished else path in (old, "/fw.bin"), cut_at
+        # What the cut left half-way is no obstacle to the next request, and C goes on from it as Python does.
+        board.c("request", "/old.bin")
+        assert board.flash.read_bytes()[JOURNAL] == bytes.fromhex(mended), cut_at
+        assert board.c_status()["path"] == "/old.bin", cut_at
+    assert len(rows) - 1 == (6 if used % 4 == 0 else 5)  # firm, [erase,] claim, two pages, seal
+    assert {row[2] for row in rows} == {old, "/fw.bin"}
+
+
+def test_the_crc_of_a_micropython_without_crc32_is_the_same(board):
+    source = (ROOT / "micropython" / "oneslot.py").read_text()
+    start = source.index("    # Halves of 16 bits")
+    end = source.index("# Offsets in a record")
+    lines = [line[4:] for line in source[start:end].splitlines()]
+    script = "import struct, binascii\n" + "\n".join(lines) + """
+for data in (b"", b"123456789", bytes(range(256)), bytes(512)):
+    print(json.dumps(crc32(data) == binascii.crc32(data)))
+"""
+    assert board.python(script) == [True] * 4
+
+
+def test_the_package_names_the_module_beside_it():
+    package = json.loads((ROOT / "micropython" / "package.json").read_text())
+    assert package["urls"] == [["oneslot.py", "oneslot.py"]]
+    assert (ROOT / "micropython" / "oneslot.py").is_file()
+
+
+def test_what_python_asks_for_the_loader_and_installer_do(board, oneslot, tmp_path):
+    old, new = (BUILD / "examples" / f"firmware-v{number}.bin" for number in (1, 2))
+    files = tmp_path / "files"
+    files.mkdir()
+    (files / "fw.bin").write_bytes(new.read_bytes())
+    digest = hashlib.sha256(new.read_bytes()).hexdigest()
+    oneslot.ok("image", old, "--flash-size", "4MB", "--fs", files, "-o", board.flash)
+
+    board.python(f"oneslot.install('/fw.bin', sha256='{digest}', trial=2, reset=False)")
+    assert "/fw.bin" in oneslot.ok("status", board.flash).out
+    oneslot.ok("run", board.flash, "--expect", new, timeout=100)
+    (trial,) = board.python("show(oneslot.status())")
+    assert (trial["state"], trial["trial_left"], trial["words"]) == ("trial", 1, "on trial, 1 boot left")
+    assert (trial["installed"], trial["installed_size"]) == (digest, new.stat().st_size)
+
+    (done,) = board.python("oneslot.confirm()\nshow(oneslot.status())")
+    assert (done["state"], done["words"]) == ("done", "upgraded to /fw.bin")
+    oneslot.ok("run", board.flash, "--expect", new, timeout=100)
+
+    oneslot.ok("request", board.flash, "/fw.bin")
+    (asked,) = board.python("show(oneslot.status())\noneslot.cancel()")
+    assert asked["words"] == "to be upgraded to /fw.bin at the next reset"
+    assert "at the next reset" not in oneslot.ok("status", board.flash).out
