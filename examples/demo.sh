@@ -82,8 +82,14 @@ images() {
     files=$demo/your-files
     mkdir -p "$files"
     cp "$FW_NEW" "$files/fw.bin"
+    expected=$FW_NEW
     set -- image "$FW_OLD" --flash-size "${FW_FLASH_SIZE:-4MB}" --fs "$files" -o "$flash"
     if [ -n "${FW_BOOT:-}" ]; then
+        # What lies at flash 0 in the end: the boot loader in its sector, then the application.
+        expected=$demo/expected.bin
+        dd if=/dev/zero bs=4096 count=1 2>/dev/null | tr '\000' '\377' >"$expected"
+        dd if="$FW_BOOT" of="$expected" conv=notrunc 2>/dev/null
+        cat "$FW_NEW" >>"$expected"
         set -- "$@" --boot "$FW_BOOT"
     fi
     "$oneslot" "$@"
@@ -94,7 +100,7 @@ images() {
     device "$flash" --cut-at "$cut_at" --tear half
 
     say 'Power on again. The device goes on by itself, and enters the new firmware as the boot ROM would'
-    device "$flash" --expect "$FW_NEW"
+    device "$flash" --expect "$expected"
 
     say 'What the device says of itself'
     expect_status "$flash" 'upgraded to /fw.bin'
