@@ -122,13 +122,15 @@ static int run_ls(struct work *work) {
         return fail_littlefs(work, path, error);
     }
     if (work->json) {
-        begin_result(&listing.json);
+        json_begin(&listing.json, stdout);
+        json_object(&listing.json, NULL);
         json_array(&listing.json, "entries");
     }
     error = file_system_walk(&work->fs, path, list_entry, &listing);
     uint32_t available = file_system_free(&work->fs);
     if (work->json) {
         json_array_end(&listing.json);
+        json_bool(&listing.json, "ok", error == 0);
         json_string(&listing.json, "damage", error == 0 ? NULL : file_system_text(error));
         json_number(&listing.json, "free", available);
         end_result(&listing.json);

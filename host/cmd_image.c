@@ -266,7 +266,7 @@ static int check_boot(struct build *build) {
         return TOOL_OK;
     }
     if (!user1) {
-        return tool_usage("image", "--boot goes with a user1 image; %s is a %s", options->firmware,
+        return tool_usage("image", "--boot goes with a user1 image; %s is: %s", options->firmware,
                           oneslot_image_kind_text(build->firmware.image.kind));
     }
     int status = load(&build->boot_file, options->boot, options->json);
@@ -330,32 +330,33 @@ static int load_map(struct build *build) {
 static int make_plan(struct build *build) {
     struct options *options = &build->options;
     struct plan *plan = &build->plan;
-    uint8_t own = build->firmware.image.header >> 28;
+    uint8_t mode;
+    uint8_t own;
     uint32_t own_size;
-    flash_size_name(own, &own_size);
+    firmware_flash_header(&build->firmware, &mode, &own);
+    flash_size_name(own >> 4, &own_size);
     bool user1 = build->firmware.image.kind == ONESLOT_IMAGE_USER1;
     bool keep =
         options->header == 'k' || (options->header == 0 && user1 && own_size != 0 && own_size <= options->flash_size);
-    uint8_t nibble = keep ? own : options->nibble;
-    build->header_mode = options->mode != HEADER_KEEP ? options->mode : (build->firmware.image.header >> 16) & 0xff;
-    build->header_size = (uint8_t)(nibble << 4 | ((build->firmware.image.header >> 24) & 0x0f));
+    build->header_mode = options->mode != HEADER_KEEP ? options->mode : mode;
+    build->header_size = keep ? own : (uint8_t)(options->nibble << 4 | (own & 0x0f));
     plan->firmware = &build->firmware;
     plan->flash_size = options->flash_size;
     plan->sdk_size = keep && own_size != 0 ? own_size : options->flash_size;
-    plan->map_nibble = own;
+    plan->map_nibble = build->header_size >> 4;
     plan->given = options->map != NULL ? &build->given : NULL;
     if (plan->sdk_size > options->flash_size) {
         return tool_fail(
             options->json, ONESLOT_ERROR_IMAGE_TOO_LARGE,
             "the firmware's header says %s of flash, more than the chip has: --flash-header chip changes that",
-            flash_size_name(own, NULL));
+            flash_size_name(own >> 4, NULL));
     }
     if (!plan_make(plan)) {
         return tool_fail(options->json, plan->error, "%s: %s", options->firmware, plan->reason);
     }
     if (keep && own_size != options->flash_size) {
         plan_warn(plan, "the firmware is told of %s of flash, as its image says: nothing lies behind that",
-                  flash_size_name(own, NULL));
+                  flash_size_name(own >> 4, NULL));
     }
     if ((build->firmware.image.proofs & ONESLOT_PROOF_WHOLE) == 0) {
         plan_warn(plan, "this firmware carries no proof of its whole content: an upgrade to one of its kind needs its "

@@ -40,8 +40,9 @@ static bool is_firmware(const struct firmware *firmware) {
 
 static void firmware_json(struct json *json, const struct firmware *firmware) {
     const struct oneslot_image *image = &firmware->image;
-    uint8_t mode = (image->header >> 16) & 0xff;
-    uint8_t size = image->header >> 28;
+    uint8_t mode;
+    uint8_t size;
+    firmware_flash_header(firmware, &mode, &size);
     json_string(json, "kind", oneslot_image_kind_text(image->kind));
     json_string(json, "maker", firmware_maker_text(firmware->maker));
     json_string(json, "version", firmware->version);
@@ -55,8 +56,8 @@ static void firmware_json(struct json *json, const struct firmware *firmware) {
     json_number(json, "target", image->target);
     json_number(json, "entry", image->entry);
     json_string(json, "flash_mode", flash_mode_name(mode));
-    json_string(json, "flash_size", flash_size_name(size, NULL));
-    json_string(json, "flash_clock", flash_clock_name((image->header >> 24) & 0x0f));
+    json_string(json, "flash_size", flash_size_name(size >> 4, NULL));
+    json_string(json, "flash_clock", flash_clock_name(size & 0x0f));
     json_array(json, "segments");
     for (unsigned index = 0; index < image->segment_count; index++) {
         json_object(json, NULL);
@@ -94,11 +95,14 @@ static void firmware_text(const struct firmware *firmware) {
         printf("  chip      %s (%u bytes)\n", firmware_esp32_chip(firmware->bytes, firmware->size), firmware->size);
         return;
     }
-    const char *mode = flash_mode_name((image->header >> 16) & 0xff);
+    uint8_t mode;
+    uint8_t size;
+    firmware_flash_header(firmware, &mode, &size);
+    const char *mode_name = flash_mode_name(mode);
     printf("  size      %u bytes, for flash 0x%x\n", image->size, image->target);
     printf("  entry     0x%08x\n", image->entry);
-    printf("  flash     %s, %s, %s\n", mode != NULL ? mode : "unknown mode", flash_size_name(image->header >> 28, NULL),
-           flash_clock_name((image->header >> 24) & 0x0f));
+    printf("  flash     %s, %s, %s\n", mode_name != NULL ? mode_name : "unknown mode", flash_size_name(size >> 4, NULL),
+           flash_clock_name(size & 0x0f));
     if (firmware->sdk[0] != 0) {
         printf("  SDK       %s\n", firmware->sdk);
     }

@@ -237,6 +237,21 @@ bool firmware_arduino_file_system(const struct firmware *firmware, uint32_t *sta
     return false;
 }
 
+// Source: SDK, tools/gen_appbin.py: 0xea header, code, then an image of the old kind with its own 0xe9 header.
+void firmware_flash_header(const struct firmware *firmware, uint8_t *mode, uint8_t *size_and_clock) {
+    const struct oneslot_image *image = &firmware->image;
+    *mode = (uint8_t)(image->header >> 16);
+    *size_and_clock = (uint8_t)(image->header >> 24);
+    for (unsigned index = 0; image->kind == ONESLOT_IMAGE_USER1 && index < image->segment_count; index++) {
+        uint64_t second = (uint64_t)image->segment[index].offset + image->segment[index].length;
+        if (image->segment[index].address == 0 && second + 4 <= firmware->size && firmware->bytes[second] == 0xe9) {
+            *mode = firmware->bytes[second + 2];
+            *size_and_clock = firmware->bytes[second + 3];
+            return;
+        }
+    }
+}
+
 const char *firmware_esp32_chip(const uint8_t *bytes, uint32_t size) {
     // ESP-IDF, esp_app_format.h, esp_chip_id_t: 16 bits at offset 12 of the header.
     unsigned chip = size >= 14 ? bytes[12] | (unsigned)bytes[13] << 8 : 0xffff;

@@ -46,6 +46,10 @@ bool firmware_at_least(const struct firmware *firmware, unsigned major, unsigned
 /// was not found.
 bool firmware_arduino_file_system(const struct firmware *firmware, uint32_t *start, uint32_t *end);
 
+/// Header bytes 2 and 3 (flash mode; size and clock) that the firmware was built with. In a USER1 image they are those
+/// of its second header, behind the code that runs in place.
+void firmware_flash_header(const struct firmware *firmware, uint8_t *mode, uint8_t *size_and_clock);
+
 /// "ESP32", "ESP32-C3", ... by an image header.
 const char *firmware_esp32_chip(const uint8_t *bytes, uint32_t size);
 

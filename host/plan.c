@@ -65,7 +65,7 @@ static bool refuse_small_micropython(struct plan *plan, uint32_t file_system) {
     uint32_t end = firmware_end(plan);
     uint32_t between = file_system > end ? file_system - end : 0;
     return refuse(
-        plan, ONESLOT_ERROR_IMAGE_OVERLAP,
+        plan, ONESLOT_ERROR_IMAGE_TOO_LARGE,
         "this MicroPython leaves too little room: the firmware ends at 0x%x, its file system begins at 0x%x, "
         "%u bytes lie between, %u are needed. What would help: a chip of 2 MB or more with the generic build, "
         "whose file system begins at 0x100000; or a firmware built with its file system from 0x%x on; or a "
@@ -276,7 +276,7 @@ static bool place(struct plan *plan, const char *what, uint32_t size, uint32_t *
         return true;
     }
     return refuse(
-        plan, ONESLOT_ERROR_IMAGE_OVERLAP,
+        plan, ONESLOT_ERROR_IMAGE_TOO_LARGE,
         "there is no room for %s: the firmware ends at 0x%x, %u bytes are needed in one piece, and the largest "
         "free piece behind it has %u",
         what, firmware_end(plan), size, largest);

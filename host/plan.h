@@ -19,7 +19,7 @@ struct plan {
     const struct firmware *firmware;
     uint32_t flash_size;
     uint32_t sdk_size;  ///< as the header that is flashed says: the vendor's SDK keeps its sectors at the end of this
-    uint8_t map_nibble; ///< header byte 3, high half, as the firmware was built: tells boot_v1.x maps apart
+    uint8_t map_nibble; ///< header byte 3, high half, as flashed: tells boot_v1.x's maps apart
     const struct oneslot_map *given; ///< the user's own map; NULL for the default
     /// Results.
     struct oneslot_map map; ///< by address
