@@ -40,7 +40,8 @@ void flash_reset(void) {
     cache_off();
 }
 
-/// Each tear of a program: what the page holds afterwards.
+/// Each tear of a program: what the page holds afterwards. None sets a bit: a program that is cut short only clears
+/// fewer, or others.
 static void tear_program(uint8_t *at, const uint8_t *data, uint32_t length, uint8_t *page) {
     switch (MAILBOX->tear) {
     case BOARD_TEAR_SUBSET:
@@ -59,8 +60,11 @@ static void tear_program(uint8_t *at, const uint8_t *data, uint32_t length, uint
         }
         break;
     case BOARD_TEAR_RANDOM:
+        for (uint32_t i = 0; i < length; i++) {
+            at[i] &= random_word() & 0x2000u ? data[i] : 0xff;
+        }
         for (uint32_t i = 0; i < PAGE_SIZE; i++) {
-            page[i] = (uint8_t)(random_word() >> 9);
+            page[i] &= random_word() & 0x2000u ? (uint8_t)(random_word() >> 9) : 0xff;
         }
         break;
     default:

@@ -39,7 +39,7 @@ enum board_tear {
     BOARD_TEAR_SUBSET, ///< a random subset of the bits that it would change
     BOARD_TEAR_HALF,   ///< the first half of its bytes is done
     BOARD_TEAR_PAGE,   ///< program: the whole page is damaged; erase: each page is old, erased or damaged
-    BOARD_TEAR_RANDOM, ///< anything at all in the page, sector or block
+    BOARD_TEAR_RANDOM, ///< program: some of its bytes done, some of the page damaged; erase: anything at all
 };
 
 enum board_result {
