@@ -22,7 +22,8 @@ static const char HELP[] =
     "usage: oneslot prove OLD.bin NEW.bin [options]\n"
     "\n"
     "Simulates the upgrade from OLD to NEW and cuts the power at every single flash operation, with every kind of\n"
-    "tear that a cut can leave; then chains of two to five cuts, failing operations, damaged and exchanged files. After\n"
+    "tear that a cut can leave; then chains of two to five cuts, failing operations, damaged and exchanged files. "
+    "After\n"
     "each: does the old or the new firmware run, the new one once writing began, is every other byte as it was?\n"
     "\n"
     "  --boot BOOT.bin     Espressif's boot loader in the first sector, for user1 images\n"
@@ -39,16 +40,33 @@ static const char HELP[] =
     "\n"
     "Exit status: 0 all promises kept, 1 a promise broken or no upgrade possible, 2 wrong command line.\n";
 
-enum option_code { OPTION_BOOT = 256, OPTION_SIZE, OPTION_SHA256, OPTION_CHAINS, OPTION_FAULTS, OPTION_STEP,
-                   OPTION_SEED, OPTION_JOBS, OPTION_JSON, OPTION_REPORT, OPTION_REPLAY };
+enum option_code {
+    OPTION_BOOT = 256,
+    OPTION_SIZE,
+    OPTION_SHA256,
+    OPTION_CHAINS,
+    OPTION_FAULTS,
+    OPTION_STEP,
+    OPTION_SEED,
+    OPTION_JOBS,
+    OPTION_JSON,
+    OPTION_REPORT,
+    OPTION_REPLAY
+};
 
 static const struct option OPTIONS[] = {
-    {"boot", required_argument, NULL, OPTION_BOOT},     {"flash-size", required_argument, NULL, OPTION_SIZE},
-    {"sha256", no_argument, NULL, OPTION_SHA256},       {"chains", required_argument, NULL, OPTION_CHAINS},
-    {"faults", required_argument, NULL, OPTION_FAULTS}, {"ops-step", required_argument, NULL, OPTION_STEP},
-    {"seed", required_argument, NULL, OPTION_SEED},     {"jobs", required_argument, NULL, OPTION_JOBS},
-    {"json", optional_argument, NULL, OPTION_JSON},     {"report", required_argument, NULL, OPTION_REPORT},
-    {"replay", required_argument, NULL, OPTION_REPLAY}, {"help", no_argument, NULL, 'h'},
+    {"boot", required_argument, NULL, OPTION_BOOT},
+    {"flash-size", required_argument, NULL, OPTION_SIZE},
+    {"sha256", no_argument, NULL, OPTION_SHA256},
+    {"chains", required_argument, NULL, OPTION_CHAINS},
+    {"faults", required_argument, NULL, OPTION_FAULTS},
+    {"ops-step", required_argument, NULL, OPTION_STEP},
+    {"seed", required_argument, NULL, OPTION_SEED},
+    {"jobs", required_argument, NULL, OPTION_JOBS},
+    {"json", optional_argument, NULL, OPTION_JSON},
+    {"report", required_argument, NULL, OPTION_REPORT},
+    {"replay", required_argument, NULL, OPTION_REPLAY},
+    {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
 
@@ -282,8 +300,9 @@ static void write_cases(FILE *out, const struct campaign_report *report) {
     for (uint32_t i = 0; i < NOR_TEAR_COUNT; i++)
         fprintf(out, " %s %llu%s", nor_tear_name((enum nor_tear)i), (unsigned long long)report->tears[i],
                 i + 1 < NOR_TEAR_COUNT ? "," : "\n");
-    fprintf(out, "flash    %llu erases and %llu programs in all, %.1f hours of flash time; most worn sector of a case: "
-                 "%u erases\n",
+    fprintf(out,
+            "flash    %llu erases and %llu programs in all, %.1f hours of flash time; most worn sector of a case: "
+            "%u erases\n",
             (unsigned long long)(report->flash.sector_erases + report->flash.block_erases),
             (unsigned long long)report->flash.programs,
             milliseconds(report->flash.erase_time + report->flash.program_time + report->flash.read_time) / 3.6e6,
@@ -436,6 +455,7 @@ int cmd_prove(int argc, char **argv) {
     prove.settings.faults = 2000;
     prove.settings.changes = 200;
     prove.settings.refusals = 100;
+    prove.settings.repeats = 1000;
     prove.settings.step = 1;
     prove.settings.jobs = 2;
     int status = take_options(&prove, argc, argv);

@@ -246,6 +246,7 @@ static struct agenda make_agenda(const struct campaign *campaign) {
         if (is_cut(campaign, i))
             agenda.operation[agenda.operations++] = i;
     agenda.count[CAMPAIGN_REQUEST] = (uint64_t)campaign->request.points * NOR_TEAR_COUNT;
+    agenda.count[CAMPAIGN_AGAIN] = settings->repeats;
     agenda.count[CAMPAIGN_CUT] = (uint64_t)agenda.operations * NOR_TEAR_COUNT;
     agenda.count[CAMPAIGN_CHAIN] = settings->chains;
     agenda.count[CAMPAIGN_FAULT] = settings->faults;
@@ -480,8 +481,8 @@ static bool parse_case(const char *name, struct campaign_settings *settings, str
     return false;
 }
 
-bool campaign_replay(const struct campaign_settings *given, const char *name, FILE *out,
-                     enum campaign_verdict *verdict, char *message) {
+bool campaign_replay(const struct campaign_settings *given, const char *name, FILE *out, enum campaign_verdict *verdict,
+                     char *message) {
     struct campaign campaign;
     struct campaign_settings settings = *given;
     struct campaign_report report;

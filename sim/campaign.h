@@ -13,13 +13,14 @@
 #include "sim/provision.h"
 
 /// X(NAME, "name", "what is done to the device")
-#define CAMPAIGN_KINDS(X) \
-    X(REQUEST, "request", "a cut while the application writes its request")                    \
-    X(CUT, "cut", "a cut at one operation of the upgrade")                                     \
-    X(CHAIN, "chain", "two to five cuts, each next one during the recovery")                   \
-    X(FAULT, "fault", "an operation or read fails, with or without saying so")                 \
-    X(CHANGED, "changed", "a cut, and the file is another one when power comes back")          \
-    X(REFUSE, "refuse", "the file is damaged before anything begins")
+#define CAMPAIGN_KINDS(X)                                                                                              \
+    X(REQUEST, "request", "a cut while the application writes its request")                                            \
+    X(AGAIN, "again", "cuts while the application asks for other things, before it asks for the upgrade")              \
+    X(REFUSE, "refuse", "the file is damaged before anything begins")                                                  \
+    X(CUT, "cut", "a cut at one operation of the upgrade")                                                             \
+    X(FAULT, "fault", "an operation or read fails, with or without saying so")                                         \
+    X(CHANGED, "changed", "a cut, and the file is another one when power comes back")                                  \
+    X(CHAIN, "chain", "two to five cuts, each next one during the recovery")
 
 enum campaign_kind {
 #define CAMPAIGN_KIND_VALUE(name, text, sentence) CAMPAIGN_##name,
@@ -29,13 +30,13 @@ enum campaign_kind {
 };
 
 /// How a case ended. Everything but KEPT is a broken promise.
-#define CAMPAIGN_VERDICTS(X) \
-    X(KEPT, "kept", "all promises kept")                                                        \
-    X(BRICK, "brick", "nothing runs any more")                                                  \
-    X(WRONG, "wrong", "neither the old nor the new firmware runs, or the old one for good")      \
-    X(LOST, "lost", "something outside of firmware, displaced sector and journal was changed")  \
-    X(VIOLATION, "violation", "the flash was used against its rules")                           \
-    X(JOURNAL, "journal", "the journal tells another outcome than the right one")               \
+#define CAMPAIGN_VERDICTS(X)                                                                                           \
+    X(KEPT, "kept", "all promises kept")                                                                               \
+    X(BRICK, "brick", "nothing runs any more")                                                                         \
+    X(WRONG, "wrong", "neither the old nor the new firmware runs, or the old one for good")                            \
+    X(LOST, "lost", "something outside of firmware, displaced sector and journal was changed")                         \
+    X(VIOLATION, "violation", "the flash was used against its rules")                                                  \
+    X(JOURNAL, "journal", "the journal tells another outcome than the right one")                                      \
     X(CRASH, "crash", "the engine crashed or never came back")
 
 enum campaign_verdict {
@@ -51,23 +52,24 @@ struct campaign_settings {
     struct sim_firmware new_firmware; ///< as it would lie in flash from address 0 on
     const uint8_t *file;              ///< what lies on the file system at CAMPAIGN_PATH
     uint32_t file_size;
-    bool sha256;                      ///< the request carries the file's SHA-256 (done anyway when it must)
+    bool sha256; ///< the request carries the file's SHA-256 (done anyway when it must)
     uint64_t seed;
     uint32_t chains;
     uint32_t faults;
     uint32_t changes;
+    uint32_t repeats; ///< cases of AGAIN
     uint32_t refusals;
-    uint32_t step; ///< 1: cuts at every operation; n: at every n-th program amid a sector, and at all others
-    uint32_t jobs; ///< processes, 1 to CAMPAIGN_JOBS_MAX
+    uint32_t step;         ///< 1: cuts at every operation; n: at every n-th program amid a sector, and at all others
+    uint32_t jobs;         ///< processes, 1 to CAMPAIGN_JOBS_MAX
     uint32_t failures_max; ///< stops after so many broken promises; 0: never
     /// Called some times a second, by the parent. May be NULL.
     void (*progress)(void *context, uint64_t cases_done, uint64_t cases, uint64_t cuts, uint64_t failures);
     void *progress_context;
 };
 
-#define CAMPAIGN_PATH     "/firmware/new.bin"
-#define CAMPAIGN_JOBS_MAX 16u
-#define CAMPAIGN_FAILURES 32u
+#define CAMPAIGN_PATH      "/firmware/new.bin"
+#define CAMPAIGN_JOBS_MAX  16u
+#define CAMPAIGN_FAILURES  32u
 #define CAMPAIGN_CHAIN_MAX 5u
 
 struct campaign_failure {
@@ -87,7 +89,7 @@ struct campaign_report {
     uint64_t cases;
     uint64_t cases_of[CAMPAIGN_KIND_COUNT];
     uint64_t cuts;
-    uint64_t tears[NOR_TEAR_COUNT]; ///< cuts by what they left
+    uint64_t tears[NOR_TEAR_COUNT];             ///< cuts by what they left
     uint64_t chains_of[CAMPAIGN_CHAIN_MAX + 1]; ///< chains by their number of cuts
     uint64_t faults_hit;
     uint64_t verdicts[CAMPAIGN_VERDICT_COUNT];

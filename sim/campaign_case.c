@@ -90,8 +90,7 @@ static enum sim_stop power_on(struct run *run) {
 static bool check_started(struct run *run, enum sim_stop stop) {
     if (stop == SIM_APPLICATION)
         return true;
-    return broken(run, CAMPAIGN_BRICK, "%s (installer: %s)", sim_stop_text(stop),
-                  oneslot_error_text(run->device.last));
+    return broken(run, CAMPAIGN_BRICK, "%s (installer: %s)", sim_stop_text(stop), oneslot_error_text(run->device.last));
 }
 
 static bool check_rules(struct run *run) {
@@ -149,11 +148,6 @@ static void follow_request(struct run *run, const struct campaign_case *which) {
     check_end(run, true);
 }
 
-static void follow_cut(struct run *run, const struct campaign_case *which) {
-    cut_at_point(run, &run->campaign->upgrade.point[which->number], which->tear);
-    check_end(run, false);
-}
-
 /// Lets the device go on until a further cut. Returns false when it is done before any cut could strike.
 static bool cut_recovery(struct run *run, uint32_t at) {
     struct sim_device before;
@@ -182,6 +176,49 @@ static bool cut_recovery(struct run *run, uint32_t at) {
     return true;
 }
 
+/// The application asks for files that are not there and is cut off; what it asks for at last must be done.
+static void follow_again(struct run *run, const struct campaign_case *which) {
+    const struct campaign *campaign = run->campaign;
+    (void)which;
+    start_from(run, &campaign->device);
+    uint32_t rounds = 1 + nor_random_below(&run->random, CAMPAIGN_CHAIN_MAX - 1);
+    for (uint32_t round = 0; round < rounds; round++) {
+        char path[ONESLOT_PATH_MAX + 1];
+        uint8_t digest[32];
+        for (uint32_t i = 0; i < sizeof digest; i++)
+            digest[i] = (uint8_t)nor_next_random(&run->random);
+        snprintf(path, sizeof path, "/missing/%016llx%016llx", (unsigned long long)nor_next_random(&run->random),
+                 (unsigned long long)nor_next_random(&run->random));
+        struct nor_fault fault = {.kind = NOR_FAULT_CUT,
+                                  .at = nor_random_below(&run->random, campaign->request.points),
+                                  .tear = random_tear(run)};
+        run->device.nor.operations = 0;
+        nor_plan(&run->device.nor, fault);
+        if (sim_request(&run->device, path, digest) == SIM_CUT) {
+            tell(run, "cut at operation %u of a request for %s: %s", (unsigned)fault.at, path,
+                 nor_tear_name(fault.tear));
+            note_cut(run, fault.tear);
+        }
+        run->device.nor.faults = 0;
+        if (nor_random_below(&run->random, 2) == 0 && !check_started(run, power_on(run)))
+            return;
+    }
+    if (sim_request(&run->device, CAMPAIGN_PATH, campaign->ask_sha256 ? campaign->sha256 : NULL) != SIM_APPLICATION ||
+        run->device.last != ONESLOT_ERROR_NONE)
+        broken(run, CAMPAIGN_JOURNAL, "a request was refused: %s", oneslot_error_text(run->device.last));
+    else {
+        /* Every second time once more while the installer takes the request up. */
+        if (run->result->cuts < CAMPAIGN_CHAIN_MAX && nor_random_below(&run->random, 2) == 0)
+            (void)cut_recovery(run, nor_random_below(&run->random, 8));
+        check_end(run, false);
+    }
+}
+
+static void follow_cut(struct run *run, const struct campaign_case *which) {
+    cut_at_point(run, &run->campaign->upgrade.point[which->number], which->tear);
+    check_end(run, false);
+}
+
 static void follow_chain(struct run *run, const struct campaign_case *which) {
     const struct campaign_track *upgrade = &run->campaign->upgrade;
     (void)which;
@@ -194,9 +231,8 @@ static void follow_chain(struct run *run, const struct campaign_case *which) {
         cut_at_point(run, &upgrade->point[first], random_tear(run));
         while (run->result->cuts < wanted) {
             /* Half of them soon, while the journal is being brought in order; half anywhere. */
-            bool soon = nor_random_below(&run->random, 2) == 0;
-            uint32_t at = nor_random_below(&run->random, soon ? 24 : upgrade->points - first + 8);
-            if (!cut_recovery(run, at))
+            const uint32_t within[] = {4, 24, upgrade->points - first + 8, upgrade->points - first + 8};
+            if (!cut_recovery(run, nor_random_below(&run->random, within[nor_random_below(&run->random, 4)])))
                 break;
         }
     }
@@ -240,13 +276,26 @@ static void follow_fault(struct run *run, const struct campaign_case *which) {
         fault.at = choose_operation(run);
         break;
     }
+    /* Every second time power is cut as well, behind the fault: often at the end, where all seems well already. */
+    uint32_t points = run->campaign->upgrade.points;
+    struct nor_fault cut = {.kind = NOR_FAULT_CUT, .tear = random_tear(run)};
+    bool with_cut = nor_random_below(&run->random, 2) == 0;
+    cut.at = nor_random_below(&run->random, 2) ? points - 8 + nor_random_below(&run->random, 16)
+                                               : nor_random_below(&run->random, points);
     static const char *const names[] = {"cut", "error", "silent", "read", "sector"};
     tell(run, "fault: %s at %u, %u in a row, leaves \"%s\"", names[fault.kind], (unsigned)fault.at,
          (unsigned)fault.count, nor_tear_name(fault.tear));
     nor_plan(&run->device.nor, fault);
-    if (!check_started(run, power_on(run)))
-        return;
+    if (with_cut && (fault.kind == NOR_FAULT_READ || cut.at >= fault.at + fault.count))
+        nor_plan(&run->device.nor, cut);
+    enum sim_stop stop = power_on(run);
     run->result->fault_hit = run->device.nor.fault_hit;
+    if (stop == SIM_CUT) {
+        tell(run, "cut at operation %u: %s", (unsigned)cut.at, nor_tear_name(cut.tear));
+        note_cut(run, cut.tear);
+    } else if (!check_started(run, stop)) {
+        return;
+    }
     run->device.nor.faults = 0;
     /* Of a chip that says it has erased and has not, no engine can know better before it reads back. */
     if (fault.kind == NOR_FAULT_SILENT && run->device.nor.violation == NOR_VIOLATION_SET_BIT)
@@ -356,16 +405,17 @@ static void take_figures(struct run *run) {
             run->result->wear = nor->sector[i]->erases;
 }
 
-void campaign_follow(const struct campaign *campaign, const struct campaign_case *which,
-                     struct campaign_result *result, FILE *trace) {
+void campaign_follow(const struct campaign *campaign, const struct campaign_case *which, struct campaign_result *result,
+                     FILE *trace) {
     static void (*const follow[])(struct run *, const struct campaign_case *) = {
-        [CAMPAIGN_REQUEST] = follow_request, [CAMPAIGN_CUT] = follow_cut,         [CAMPAIGN_CHAIN] = follow_chain,
-        [CAMPAIGN_FAULT] = follow_fault,     [CAMPAIGN_CHANGED] = follow_changed, [CAMPAIGN_REFUSE] = follow_refuse,
+        [CAMPAIGN_REQUEST] = follow_request, [CAMPAIGN_AGAIN] = follow_again, [CAMPAIGN_CUT] = follow_cut,
+        [CAMPAIGN_CHAIN] = follow_chain,     [CAMPAIGN_FAULT] = follow_fault, [CAMPAIGN_CHANGED] = follow_changed,
+        [CAMPAIGN_REFUSE] = follow_refuse,
     };
     struct run run = {.campaign = campaign, .result = result, .trace = trace};
     memset(result, 0, sizeof *result);
-    run.random = campaign->settings->seed + ((uint64_t)which->kind << 56) + ((uint64_t)which->tear << 48) +
-                 which->number;
+    run.random =
+        campaign->settings->seed + ((uint64_t)which->kind << 56) + ((uint64_t)which->tear << 48) + which->number;
     run.random = nor_next_random(&run.random);
     follow[which->kind](&run, which);
     take_figures(&run);

@@ -21,11 +21,11 @@ struct campaign_track {
 struct campaign {
     const struct campaign_settings *settings;
     struct nor provisioned;
-    struct sim_device device;         ///< before the request
-    struct sim_device requested;      ///< after it
-    struct campaign_track request;    ///< the operations of the request
-    struct campaign_track upgrade;    ///< those of the upgrade
-    uint8_t sha256[32];               ///< of the file
+    struct sim_device device;      ///< before the request
+    struct sim_device requested;   ///< after it
+    struct campaign_track request; ///< the operations of the request
+    struct campaign_track upgrade; ///< those of the upgrade
+    uint8_t sha256[32];            ///< of the file
     bool ask_sha256;
     uint32_t fs_start;
     uint32_t fs_size;
@@ -51,7 +51,7 @@ struct campaign_result {
 };
 
 /// Follows one case to its end. `trace` (may be NULL) is told what happens.
-void campaign_follow(const struct campaign *campaign, const struct campaign_case *which,
-                     struct campaign_result *result, FILE *trace);
+void campaign_follow(const struct campaign *campaign, const struct campaign_case *which, struct campaign_result *result,
+                     FILE *trace);
 
 #endif

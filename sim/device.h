@@ -37,13 +37,14 @@ struct sim_device {
     struct oneslot_layout layout;
     struct sim_firmware old_firmware;
     struct sim_firmware new_firmware;
-    /// The flash as provisioned: everything outside firmware, displaced sector and journal must stay like it. Not owned.
+    /// The flash as provisioned: everything outside firmware, displaced sector and journal must stay like it. Not
+    /// owned.
     const struct nor *provisioned;
-    uint8_t *writable;             ///< a byte a sector; shared by copies, see sim_device_create
-    uint32_t boots;                ///< resets and power-ups so far
-    uint32_t installs;             ///< runs of the installer so far
-    enum oneslot_error last;       ///< what the last of them returned
-    uint32_t bad_starts;           ///< applications started that were neither old nor new, or weak
+    uint8_t *writable;       ///< a byte a sector; shared by copies, see sim_device_create
+    uint32_t boots;          ///< resets and power-ups so far
+    uint32_t installs;       ///< runs of the installer so far
+    enum oneslot_error last; ///< what the last of them returned
+    uint32_t bad_starts;     ///< applications started that were neither old nor new, or weak
     uint32_t resets_left;
 };
 

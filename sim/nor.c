@@ -221,14 +221,18 @@ struct torn {
     enum nor_tear tear;
     uint32_t chance; ///< of a bit to have changed
     uint32_t weak;   ///< of a changing bit to be weak
-    bool only;       ///< a single byte is weak, at `spot`
+    bool only;       ///< nothing is weak but these bits of the byte at `spot`
+    uint8_t bits;
     uint32_t spot;
-    uint32_t limit;  ///< PREFIX: bytes done
+    uint32_t limit; ///< PREFIX: bytes done
 };
 
 static struct torn draw(struct nor *nor, enum nor_tear tear, uint32_t length, uint32_t grain) {
-    struct torn torn = {tear, random_chance(&nor->random), random_chance(&nor->random), false, 0, 0};
+    struct torn torn = {.tear = tear};
+    torn.chance = random_chance(&nor->random);
+    torn.weak = random_chance(&nor->random);
     torn.only = nor_random_below(&nor->random, 4) == 0;
+    torn.bits = nor_random_below(&nor->random, 2) ? (uint8_t)(1u << nor_random_below(&nor->random, 8)) : 0xff;
     torn.spot = nor_random_below(&nor->random, length);
     torn.limit = nor_random_below(&nor->random, length / grain) * grain;
     return torn;
@@ -239,7 +243,7 @@ static void tear_byte(struct nor *nor, struct nor_sector *sector, uint32_t offse
                       const struct torn *torn) {
     uint8_t old = sector->data[offset];
     uint8_t changing = old ^ goal;
-    uint8_t weak = torn->only ? (torn->spot == index ? 0xff : 0) : random_bits(&nor->random, torn->weak);
+    uint8_t weak = torn->only ? (torn->spot == index ? torn->bits : 0) : random_bits(&nor->random, torn->weak);
     switch (torn->tear) {
     case NOR_PREFIX:
         put(sector, offset, index < torn->limit ? goal : old);
@@ -397,8 +401,8 @@ static void check_rules(struct nor *nor, const struct nor_operation *operation) 
     bool mark = operation->length <= 8 && operation->address >= nor->marks_start && operation->address < nor->marks_end;
     if (operation->kind != NOR_PROGRAM || mark)
         return;
-    const uint8_t *old = nor->sector[operation->address / ONESLOT_SECTOR_SIZE]->data +
-                         operation->address % ONESLOT_SECTOR_SIZE;
+    const uint8_t *old =
+        nor->sector[operation->address / ONESLOT_SECTOR_SIZE]->data + operation->address % ONESLOT_SECTOR_SIZE;
     for (uint32_t i = 0; i < operation->length; i++)
         if ((old[i] & operation->data[i]) != operation->data[i]) {
             violate(nor, NOR_VIOLATION_SET_BIT, operation->address + i);

@@ -15,14 +15,14 @@
 #include "oneslot/flash.h"
 
 /// What an operation that did not run to its end leaves behind.
-#define NOR_TEARS(X) \
-    X(BEFORE, "before", "the operation had not begun")                                                         \
-    X(AFTER, "after", "the operation was done, its caller never heard of it")                                  \
-    X(PREFIX, "prefix", "done up to some byte (block erase: some sector), untouched behind it")                \
-    X(MIX, "mix", "any subset of the bits changed")                                                            \
-    X(MIX_WEAK, "mix-weak", "any subset of the bits changed, some of them weak")                               \
-    X(DONE_WEAK, "done-weak", "looks done, some cells weak")                                                   \
-    X(UNDONE_WEAK, "undone-weak", "looks untouched, some cells weak")                                          \
+#define NOR_TEARS(X)                                                                                                   \
+    X(BEFORE, "before", "the operation had not begun")                                                                 \
+    X(AFTER, "after", "the operation was done, its caller never heard of it")                                          \
+    X(PREFIX, "prefix", "done up to some byte (block erase: some sector), untouched behind it")                        \
+    X(MIX, "mix", "any subset of the bits changed")                                                                    \
+    X(MIX_WEAK, "mix-weak", "any subset of the bits changed, some of them weak")                                       \
+    X(DONE_WEAK, "done-weak", "looks done, some cells weak")                                                           \
+    X(UNDONE_WEAK, "undone-weak", "looks untouched, some cells weak")                                                  \
     X(DAMAGE, "damage", "program: other bytes of the page hurt too; erase: cells still programmed to 0 first")
 
 enum nor_tear {
@@ -115,7 +115,7 @@ struct nor {
     uint32_t reads;      ///< number of the next read
     struct nor_fault fault[NOR_FAULTS];
     uint32_t faults;
-    bool fault_hit;      ///< some fault struck since it was set
+    bool fault_hit; ///< some fault struck since it was set
     /// Where a cut goes. Must be set while a cut is planned.
     jmp_buf *power;
     /// Reads and operations left before the power is cut anyway; 0 for no bound. Ends endless loops.

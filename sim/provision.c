@@ -269,9 +269,8 @@ enum oneslot_error sim_provision(uint8_t *flash, const struct sim_provision *giv
     if (layout)
         *layout = made;
 
-    enum oneslot_error error =
-        sim_make_file_system(flash + provision.fs_start, provision.fs_size, provision.fs_block, provision.file,
-                             provision.files);
+    enum oneslot_error error = sim_make_file_system(flash + provision.fs_start, provision.fs_size, provision.fs_block,
+                                                    provision.file, provision.files);
     if (error != ONESLOT_ERROR_NONE)
         return error;
     error = oneslot_map_parse(&map, flash + made.map, ONESLOT_MAP_BYTES, provision.flash_size);

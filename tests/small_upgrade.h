@@ -11,8 +11,8 @@ struct small_upgrade {
 };
 
 /// Settings for an upgrade to an image of `size` bytes; the reserved area lies right behind it. The new image differs
-/// from the old one behind the first `same` bytes of its code. No case is asked for yet but the cuts at every operation.
-/// Frees with small_upgrade_destroy.
+/// from the old one behind the first `same` bytes of its code. No case is asked for yet but the cuts at every
+/// operation. Frees with small_upgrade_destroy.
 void small_upgrade_create(struct small_upgrade *upgrade, uint32_t size, uint32_t same);
 void small_upgrade_destroy(struct small_upgrade *upgrade);
 

@@ -47,6 +47,7 @@ static void an_upgrade_with_a_block_erase_survives_cuts_chains_and_faults(void *
     upgrade.settings.faults = 100;
     upgrade.settings.changes = 30;
     upgrade.settings.refusals = 20;
+    upgrade.settings.repeats = 60;
     run(&upgrade.settings, &report);
     expect_kept(&report);
     assert_int_equal(report.upgrade.block_erases, 1);
@@ -90,8 +91,8 @@ static void the_figures_do_not_depend_on_the_number_of_processes(void **state) {
 }
 
 static void a_case_can_be_replayed_by_its_name(void **state) {
-    static const char *const good[] = {"1:cut:12:mix-weak", "1:chain:3", "9:request:1:damage", "1:fault:2",
-                                       "1:changed:0", "1:refuse:4"};
+    static const char *const good[] = {"1:cut:12:mix-weak", "1:chain:3",  "9:request:1:damage", "1:fault:2",
+                                       "1:changed:0",       "1:refuse:4", "1:again:7"};
     static const char *const bad[] = {"", "1:cut", "1:cut:12:gently", "1:cup:1:before", "1:cut:99999:before"};
     struct small_upgrade upgrade;
     char message[160];

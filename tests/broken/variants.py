@@ -1,0 +1,112 @@
+"""Deliberately broken variants of the engine: a file of core/, and texts in it that are replaced.
+
+A text that is not found exactly as often as it is to be replaced fails loudly: the variant must follow the engine.
+Each names what the campaign may say of it, so that it is caught for its own fault.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Variant:
+    name: str
+    what: str
+    file: str
+    edits: tuple
+    verdicts: tuple
+    more: tuple = ()  # (file, edits) of further files
+
+
+NO_READ_BACK = ("    return holds ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_FLASH_VERIFY;\n",
+                "    return ONESLOT_ERROR_NONE;\n")
+NO_VERIFY = ("    return memcmp(digest, record->attempted, sizeof digest) == 0 ? ONESLOT_ERROR_NONE : "
+             "ONESLOT_ERROR_FLASH_VERIFY;\n", "    return ONESLOT_ERROR_NONE;\n")
+WRITE_BLOCK = "        enum oneslot_error error = write_block(install, first, end);\n"
+ERASE_FIRST = "        error = erased ? ONESLOT_ERROR_NONE : oneslot_flash_erase_sector(install->flash, address);\n"
+
+VARIANTS = (
+    Variant("first_sector_first", "the image's first sector is written before all others", "install_steps.c", (
+        ("    for (uint32_t sector = 0; sector < sector_count(record);) {\n        uint32_t first;\n"
+         "        uint32_t end;\n        block_sectors(record, sector, &first, &end);\n" + WRITE_BLOCK,
+         "    if (planned(record, 0)) {\n        (void)write_sector(install, 0, false);\n    }\n"
+         "    for (uint32_t sector = 0; sector < sector_count(record);) {\n        uint32_t first;\n"
+         "        uint32_t end;\n        block_sectors(record, sector, &first, &end);\n" + WRITE_BLOCK),
+    ), ("refused",)),
+    Variant("trust_what_reads_right", "a sector that reads like the image is left alone, cut or no cut",
+            "install_steps.c", (
+        ("    for (int attempt = 0; attempt < ONESLOT_FLASH_TRIES; attempt++) {\n" + ERASE_FIRST,
+         "    bool right = false;\n    (void)holds_buffer(install, sector, ONESLOT_SECTOR_SIZE, &right);\n"
+         "    for (int attempt = 0; !right && attempt < ONESLOT_FLASH_TRIES; attempt++) {\n" + ERASE_FIRST),
+    ), ("wrong",)),
+    Variant("trust_what_reads_erased", "a sector that reads erased is not erased again", "install_steps.c", (
+        (ERASE_FIRST,
+         "        uint8_t all_set = 0xffu;\n"
+         "        for (uint32_t page = 0; page < ONESLOT_SECTOR_SIZE; page += ONESLOT_PAGE_SIZE) {\n"
+         "            (void)oneslot_flash_read(install->flash, address + page, install->compare, ONESLOT_PAGE_SIZE);\n"
+         "            for (uint32_t i = 0; i < ONESLOT_PAGE_SIZE; i++) {\n"
+         "                all_set &= install->compare[i];\n            }\n        }\n"
+         "        erased = erased || all_set == 0xffu;\n" + ERASE_FIRST),
+    ), ("wrong", "violation")),
+    Variant("erase_before_proof", "the flash is erased before the file is proven", "install.c", (
+        ("    *committed = false;\n    take_path(install, attempt->path);\n",
+         "    *committed = false;\n    take_path(install, attempt->path);\n"
+         "    (void)oneslot_flash_erase_sector(install->flash, 4u * ONESLOT_SECTOR_SIZE);\n"),
+    ), ("wrong", "brick")),
+    Variant("no_record_of_the_start", "writing begins without a record that says so", "install.c", (
+        ("    tell_proven(install, false);\n    return append(install, ONESLOT_STATE_INSTALLING, ONESLOT_ERROR_NONE);\n",
+         "    tell_proven(install, false);\n    return ONESLOT_ERROR_NONE;\n"),
+    ), ("wrong", "journal")),
+    Variant("journal_in_one_sector", "the journal erases the sector that holds its newest record", "journal.c", (
+        ("        uint32_t candidate = (first + i) % ONESLOT_SLOTS;\n",
+         "        uint32_t candidate = (first + i) % SLOTS_PER_SECTOR;\n"),
+        ("            break; // Once round: this sector holds the newest record.\n", ""),
+    ), ("wrong", "brick", "journal")),
+    Variant("records_share_pages", "a journal record, its seal and the next record lie in one page", "journal.c", (
+        ("#define NO_SLOT          0xffffffffu\n",
+         "#define NO_SLOT          0xffffffffu\n#undef ONESLOT_CLAIM_OFFSET\n#define ONESLOT_CLAIM_OFFSET 520u\n"
+         "#undef ONESLOT_MARKS_OFFSET\n#define ONESLOT_MARKS_OFFSET 528u\n"
+         "#undef ONESLOT_MARKS\n#define ONESLOT_MARKS 14u\n#define STRIDE 640u\n"),
+        ("    return journal->address + slot * ONESLOT_SLOT_SIZE;\n",
+         "    return journal->address + slot / SLOTS_PER_SECTOR * ONESLOT_SECTOR_SIZE + slot % SLOTS_PER_SECTOR * STRIDE;\n"),
+        ("ONESLOT_SLOT_SIZE, 0xffffffffu, &erased)", "STRIDE, 0xffffffffu, &erased)"),
+    ), ("wrong", "brick", "journal")),
+    Variant("no_seal", "a journal record counts without its seal", "journal.c", (
+        ("    return reads_all(journal, slot_address(journal, slot) + ONESLOT_SEAL_OFFSET, ONESLOT_SEAL_SIZE, 0, "
+         "sealed);\n",
+         "    (void)journal;\n    (void)slot;\n    *sealed = true;\n    return ONESLOT_ERROR_NONE;\n"),
+    ), ("wrong", "brick", "journal")),
+    Variant("no_claim", "a journal slot is used because it reads erased", "journal.c", (
+        ("    return program_zeros(journal, address + ONESLOT_CLAIM_OFFSET) &&\n           oneslot_flash_program(",
+         "    return oneslot_flash_program("),
+    ), ("wrong", "brick", "journal")),
+    Variant("no_read_back", "what was written is not read back", "install_steps.c", (NO_READ_BACK, NO_VERIFY),
+            ("wrong",)),
+    Variant("block_erase_past_the_image", "a block is erased at once although others lie in it", "install_steps.c", (
+        ("    return first > 0 && end - first == SECTORS_PER_BLOCK;\n", "    return first > 0 && end > first;\n"),
+    ), ("refused", "violation", "lost")),
+    Variant("erase_error_ignored", "an erase that fails is taken for done", "flash.c", (
+        ("        if (function(flash->context, address) == 0) {\n            return ONESLOT_ERROR_NONE;\n        }\n"
+         "    }\n    return ONESLOT_ERROR_FLASH_ERASE;\n",
+         "        (void)function(flash->context, address);\n        return ONESLOT_ERROR_NONE;\n"
+         "    }\n    return ONESLOT_ERROR_FLASH_ERASE;\n"),
+    ), ("violation",)),
+    Variant("done_before_verify", "the journal says done before the flash was read back", "install_steps.c", (
+        NO_READ_BACK,
+        ("    const struct oneslot_record *record = &install->record;\n    br_sha256_context sha256;\n",
+         "    struct oneslot_record *record = &install->record;\n"
+         "    memcpy(record->installed, record->attempted, sizeof record->installed);\n"
+         "    record->installed_size = record->size;\n    record->state = ONESLOT_STATE_DONE;\n"
+         "    (void)oneslot_journal_append(&install->journal, record, &install->slot);\n"
+         "    br_sha256_context sha256;\n"),
+    ), ("wrong",)),
+    Variant("mark_before_write", "a block is marked as done before it is written", "install_steps.c", (
+        (WRITE_BLOCK,
+         "        (void)oneslot_journal_mark(&install->journal, install->slot, block_of(record, sector));\n"
+         + WRITE_BLOCK),
+    ), ("wrong",)),
+    Variant("resume_without_proof", "after a cut the file is not proven again, and the flash is compared with it alone",
+            "install.c", (
+        ("    error = prove(install, proven);\n",
+         "    error = oneslot_source_open(&install->source, install->flash, &install->map, install->path);\n"),
+    ), ("wrong",), (("install_steps.c", (NO_VERIFY,)),)),
+)

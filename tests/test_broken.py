@@ -1,0 +1,65 @@
+"""Broken engines are caught: a small campaign finds the fault of each, and finds none in the engine as it is."""
+
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "broken"))
+from variants import VARIANTS  # noqa: E402
+
+CFLAGS = ["-std=c11", "-O2", "-w", "-D_DEFAULT_SOURCE", "-DLFS_NO_DEBUG", "-DLFS_NO_WARN", "-DLFS_NO_ERROR",
+          "-DLFS_NO_ASSERT"]
+
+
+def broken_sources(repo, variant):
+    """The variant's files of core/, with its faults built in: name to text."""
+    sources = {}
+    for file, edits in ((variant.file, variant.edits), *variant.more):
+        text = (repo / "core" / file).read_text()
+        for find, replace in edits:
+            assert text.count(find) == 1, f"{variant.name}: core/{file} holds this text {text.count(find)} times, not" \
+                                          f" once; the variant must follow the engine:\n{find}"
+            text = text.replace(find, replace)
+        sources[file] = text
+    return sources
+
+
+def build_campaign(repo, build, folder, variant=None):
+    """The small campaign as a program, with the engine as it is or a variant of it in front of the library's."""
+    program = folder / "campaign"
+    sources = [repo / "tests" / "broken" / "small_campaign.c", repo / "tests" / "small_upgrade.c",
+               repo / "tests" / "synthetic.c"]
+    if variant:
+        for name, text in broken_sources(repo, variant).items():
+            (folder / name).write_text(text)
+            sources.append(folder / name)
+    includes = ["-I", repo / "include", "-I", repo, "-I", repo / "core", "-isystem", build / "deps" / "littlefs",
+                "-isystem", build / "deps" / "bearssl" / "inc"]
+    command = [*shlex.split(os.environ.get("CC", "gcc")), *CFLAGS, *includes, *sources,
+               build / "host" / "libsim.a", build / "host" / "libcore.a", "-o", program]
+    subprocess.run([str(word) for word in command], check=True)
+    return program
+
+
+def run_campaign(program):
+    done = subprocess.run([program], stdout=subprocess.PIPE, timeout=300, check=False)
+    return done.returncode, done.stdout.decode().strip()
+
+
+def test_the_engine_as_it_is_keeps_all_promises(repo, build, tmp_path):
+    status, said = run_campaign(build_campaign(repo, build, tmp_path))
+    assert (status, said.split(":")[0]) == (0, "kept"), said
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
+def test_a_broken_engine_is_caught(repo, build, tmp_path, variant):
+    status, said = run_campaign(build_campaign(repo, build, tmp_path, variant))
+    assert status == 1, f"not caught: {variant.what}; the campaign says: {said}"
+    assert said.split(":")[0] in variant.verdicts, said
+
+
+def test_there_are_at_least_eight_broken_engines():
+    assert len({variant.name for variant in VARIANTS}) >= 8
