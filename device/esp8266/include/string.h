@@ -10,13 +10,9 @@ void *memcpy(void *restrict to, const void *restrict from, size_t length);
 void *memmove(void *to, const void *from, size_t length);
 void *memset(void *to, int value, size_t length);
 int memcmp(const void *left, const void *right, size_t length);
-size_t strlen(const char *text);
-char *strcpy(char *restrict to, const char *restrict from);
 char *strchr(const char *text, int character);
 int strcmp(const char *left, const char *right);
-int strncmp(const char *left, const char *right, size_t length);
 size_t strspn(const char *text, const char *set);
 size_t strcspn(const char *text, const char *set);
-void *memchr(const void *bytes, int value, size_t length);
 
 #endif

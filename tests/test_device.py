@@ -1,0 +1,185 @@
+"""Loader and installer of the ESP8266 on the emulated board: what they start, what they refuse to start, what they say.
+
+Most tests use the example firmware as an application, so they need no real one.
+"""
+
+import shutil
+import struct
+import subprocess
+
+import pytest
+
+LOADER_LIMIT = 4096
+INSTALLER_LIMIT = 32768
+DISPLACED = 0xF4000
+INSTALLER = 0xF8000
+
+
+@pytest.fixture
+def firmware_1(build):
+    return build / "examples" / "firmware-v1.bin"
+
+
+@pytest.fixture
+def firmware_2(build):
+    return build / "examples" / "firmware-v2.bin"
+
+
+@pytest.fixture
+def device(oneslot, firmware_1, firmware_2, tmp_path):
+    """Makes the flash image of a device that runs version 1 and has version 2 in /fw.bin."""
+
+    def make(*options):
+        files = tmp_path / "files"
+        files.mkdir(exist_ok=True)
+        shutil.copy(firmware_2, files / "fw.bin")
+        shutil.copy(firmware_1, files / "old.bin")
+        flash = tmp_path / "flash.bin"
+        oneslot.ok("image", firmware_1, "--flash-size", "4MB", "--fs", files, *options, "-o", flash)
+        return flash
+
+    return make
+
+
+def damage(flash, address, value=0):
+    with open(flash, "r+b") as file:
+        file.seek(address)
+        file.write(bytes([value]))
+
+
+def boots_into(oneslot, flash, firmware, *options):
+    """Runs until the application is entered, which must be `firmware` to the byte."""
+    return oneslot.ok("run", flash, "--expect", firmware, *options)
+
+
+def test_loader_is_one_segment_that_fits_a_sector(build):
+    image = (build / "esp8266" / "loader.bin").read_bytes()
+    magic, segments, _, _, entry, address, length = struct.unpack_from("<BBBBIII", image)
+    assert len(image) <= LOADER_LIMIT
+    assert (magic, segments, address) == (0xE9, 1, 0x4010E000)
+    assert address <= entry < address + length <= 0x4010F000
+    assert image[16:80] == b"\xff" * 64, "the layout is the host tool's to fill in"
+
+
+def test_installer_fits_its_region_and_is_entered_where_no_stock_image_is(build):
+    image = (build / "esp8266" / "installer.bin").read_bytes()
+    assert len(image) <= INSTALLER_LIMIT
+    assert struct.unpack_from("<I", image, 4)[0] == 0x4010BF00
+
+
+def test_kept_sizes_are_those_of_the_build(build, repo):
+    assert (repo / "device/esp8266/SIZES").read_text() == (build / "esp8266/sizes.txt").read_text()
+
+
+def test_a_constant_that_is_read_by_bytes_is_not_let_into_the_loader(build, repo, tmp_path):
+    check = repo / "device" / "esp8266" / "check_loader"
+    good = build / "esp8266" / "loader.map"
+    assert subprocess.run([check, good]).returncode == 0
+    bad = tmp_path / "bad.map"
+    bad.write_text(good.read_text() + "\n .rodata.names$0\n                0x4010e800       0x20 core/boot.o\n")
+    done = subprocess.run([check, bad], capture_output=True, text=True)
+    assert done.returncode != 0 and "names" in done.stderr
+
+
+def test_nothing_to_do_starts_the_application_and_writes_nothing(oneslot, device, firmware_1):
+    result = boots_into(oneslot, device(), firmware_1, "--json").json
+    assert result["resets"] == 0
+    assert result["operations"]["all"] == 0
+
+
+def test_request_is_carried_out_and_said_on_the_console(oneslot, device, firmware_2):
+    flash = device()
+    oneslot.ok("request", flash, "/fw.bin")
+    out = boots_into(oneslot, flash, firmware_2).out
+    assert "upgrade: /fw.bin, MicroPython image, 241680 bytes, MD5 ok" in out
+    assert "writing 100 %" in out and "checking 100 %" in out and "done" in out
+
+
+def test_refusal_names_its_reason_and_starts_the_old_firmware_without_a_reset(oneslot, device, firmware_1):
+    flash = device()
+    oneslot.ok("request", flash, "/missing.bin")
+    result = boots_into(oneslot, flash, firmware_1)
+    assert "upgrade: /missing.bin: there is no such file" in result.out
+    assert "0 resets" in result.out
+
+
+def test_damaged_installer_leaves_the_old_firmware_running(oneslot, device, firmware_1):
+    flash = device()
+    oneslot.ok("request", flash, "/fw.bin")
+    damage(flash, INSTALLER + 0x1000)
+    assert "oneslot: the installer is damaged" in boots_into(oneslot, flash, firmware_1).out
+
+
+def test_damaged_application_is_mended_from_the_file_that_was_installed(oneslot, device, firmware_2):
+    flash = device()
+    oneslot.ok("request", flash, "/fw.bin")
+    boots_into(oneslot, flash, firmware_2)
+    damage(flash, DISPLACED + 0x100, 0x5A)
+    out = boots_into(oneslot, flash, firmware_2).out
+    assert "oneslot: application damaged, starting the installer" in out
+
+
+@pytest.mark.parametrize("damaged", [(DISPLACED,), (DISPLACED, INSTALLER)])
+def test_nothing_that_can_be_started_is_said_again_and_again(oneslot, device, damaged):
+    flash = device()
+    for address in damaged:
+        damage(flash, address)
+    result = oneslot("run", flash, "--timeout", "2")
+    assert result.status == 1
+    assert result.out.count("no firmware can be started") >= 2
+
+
+def test_half_written_firmware_is_never_started(oneslot, device):
+    flash = device()
+    oneslot.ok("request", flash, "/fw.bin")
+    oneslot("run", flash, "--cut-at", "300", "--tear", "before")
+    # A first sector that passes the ROM's checksum, as an old one would that a cut left in its place.
+    image = struct.pack("<BBBBIII", 0xE9, 1, 2, 0x40, 0x40100000, 0x40100000, 16) + bytes(16)
+    image += bytes(15 - len(image) % 16) + b"\xef"
+    with open(flash, "r+b") as file:
+        file.seek(DISPLACED)
+        file.write(image)
+    damage(flash, INSTALLER)
+    result = oneslot("run", flash, "--timeout", "2")
+    assert result.status == 1
+    assert "no firmware can be started" in result.out
+
+
+def test_watch_takes_a_new_file_but_not_on_waking_from_deep_sleep(oneslot, device, firmware_1, firmware_2):
+    flash = device("--watch", "/fw.bin")
+    boots_into(oneslot, flash, firmware_1, "--reset-cause", "5")
+    boots_into(oneslot, flash, firmware_2, "--reset-cause", "0")
+    result = boots_into(oneslot, flash, firmware_2, "--json").json
+    assert result["operations"]["all"] == 0, "the same file is not taken twice"
+
+
+def test_trial_that_is_not_confirmed_puts_the_fallback_back(oneslot, device, firmware_1, firmware_2):
+    flash = device()
+    oneslot.ok("request", flash, "/fw.bin", "--trial", "2", "--fallback", "/old.bin")
+    boots_into(oneslot, flash, firmware_2)
+    boots_into(oneslot, flash, firmware_2)
+    boots_into(oneslot, flash, firmware_1)
+    assert "TRIAL_EXPIRED" in oneslot.ok("status", flash, "--json").out
+
+
+def test_file_system_beyond_the_size_that_the_rom_believes_in(oneslot, firmware_1, firmware_2, tmp_path):
+    flash = tmp_path / "large.bin"
+    oneslot.ok("image", firmware_1, "--flash-size", "16MB", "-o", flash)
+    oneslot.ok("fs", "format", flash)
+    filler = tmp_path / "filler"
+    filler.write_bytes(bytes(range(256)) * 20480)
+    oneslot.ok("fs", "put", flash, filler, "/filler")
+    oneslot.ok("fs", "put", flash, firmware_2, "/fw.bin")
+    whole = flash.read_bytes()
+    assert whole.rfind(firmware_2.read_bytes()[0x20000:0x20400]) > 0x400000, "the file must lie there for this test"
+    oneslot.ok("request", flash, "/fw.bin")
+    boots_into(oneslot, flash, firmware_2)
+
+
+def test_example_upgrades_itself_over_a_cut_and_says_so(oneslot, device):
+    flash = device()
+    cut = oneslot("run", flash, "--go", "--cut-at", "500", "--tear", "half")
+    assert "example firmware, version 1" in cut.out
+    done = oneslot.ok("run", flash, "--go", "--until", "status: upgraded")
+    assert "example firmware, version 2" in done.out
+    assert "damaged" not in done.out
