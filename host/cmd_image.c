@@ -65,7 +65,7 @@ struct options {
     uint32_t flash_size;
     uint8_t nibble;
     uint8_t mode;
-    int header; ///< 'k' keep, 'c' chip, 0 default
+    char header; ///< 'k' keep, 'c' chip, 0 default
     bool json;
 };
 
@@ -163,7 +163,7 @@ static int take_option(struct options *options, int option, char *value) {
         if (strcmp(value, "keep") != 0 && strcmp(value, "chip") != 0) {
             return tool_usage("image", "--flash-header takes 'keep' or 'chip', not '%s'", value);
         }
-        options->header = value[0];
+        options->header = value[0] == 'k' ? 'k' : 'c';
         return TOOL_OK;
     case OPTION_LOADER:
         options->loader = value;
@@ -293,8 +293,8 @@ static int check_kind(struct build *build) {
                          firmware_esp32_chip(firmware->bytes, firmware->size));
     }
     if (firmware->error != ONESLOT_ERROR_NONE) {
-        return tool_fail(options->json, firmware->error, "%s (%u bytes): %s", options->firmware, firmware->size,
-                         oneslot_error_text(firmware->error));
+        return tool_fail(options->json, firmware->error, "%s (%u bytes, of which %u are an image): %s",
+                         options->firmware, firmware->size, firmware->image.size, oneslot_error_text(firmware->error));
     }
     if (firmware->image.kind == ONESLOT_IMAGE_BOOT) {
         return tool_fail(options->json, ONESLOT_ERROR_IMAGE_UNKNOWN,

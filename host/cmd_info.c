@@ -138,6 +138,10 @@ static int show_firmware(const char *path, const struct firmware *firmware, bool
     } else {
         firmware_text(firmware);
     }
+    if (firmware->error == ONESLOT_ERROR_IMAGE_LENGTH) {
+        return tool_fail(false, firmware->error, "%s: %s: %u and %u bytes", path, oneslot_error_text(firmware->error),
+                         firmware->size, firmware->image.size);
+    }
     return fine ? TOOL_OK : tool_fail(false, firmware->error, "%s: %s", path, oneslot_error_text(firmware->error));
 }
 

@@ -120,7 +120,8 @@ static void find_sdk_version(struct firmware *firmware) {
         if (digits >= 8 && digits <= 9 && dots == 2 && index + digits < firmware->size &&
             bytes[index + digits] == ')') {
             copy_text(firmware, bytes + start, ")", firmware->sdk, sizeof firmware->sdk - 1);
-            strcat(firmware->sdk, ")");
+            size_t used = strlen(firmware->sdk);
+            memcpy(firmware->sdk + used, ")", 2);
             return;
         }
     }
@@ -211,11 +212,12 @@ uint32_t firmware_micropython_file_system(const struct firmware *firmware) {
 }
 
 bool firmware_at_least(const struct firmware *firmware, unsigned major, unsigned minor) {
-    unsigned have_major = 0;
-    unsigned have_minor = 0;
-    if (sscanf(firmware->version, "v%u.%u", &have_major, &have_minor) != 2) {
+    if (firmware->version[0] != 'v') {
         return false;
     }
+    char *dot;
+    unsigned long have_major = strtoul(firmware->version + 1, &dot, 10);
+    unsigned long have_minor = *dot == '.' ? strtoul(dot + 1, NULL, 10) : 0;
     return have_major > major || (have_major == major && have_minor >= minor);
 }
 

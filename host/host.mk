@@ -25,6 +25,3 @@ $(BUILD)/asan/oneslot: $(call asan_objects,$(HOST_SOURCES)) $(EMBEDDED) $(ASAN_H
 
 ALL += $(ONESLOT)
 
-.PHONY: check-man
-check-man: ## Check the man page
-	man --warnings -E UTF-8 -l -Tutf8 -Z docs/oneslot.1 > /dev/null

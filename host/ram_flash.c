@@ -27,7 +27,7 @@ static int ram_erase_block(void *context, uint32_t address) {
 }
 
 // The bounds were checked by core/flash.c, the only caller.
-void ram_flash_init(struct oneslot_flash *flash, uint8_t *bytes, uint32_t size) {
+void ram_flash_init(struct oneslot_flash *flash, void *bytes, uint32_t size) {
     *flash = (struct oneslot_flash){
         .context = bytes,
         .size = size,

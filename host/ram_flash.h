@@ -7,6 +7,6 @@
 #include "oneslot/flash.h"
 
 /// Makes `flash` a chip over `bytes`, which stay the caller's. Program only clears bits, as the chip does.
-void ram_flash_init(struct oneslot_flash *flash, uint8_t *bytes, uint32_t size);
+void ram_flash_init(struct oneslot_flash *flash, void *bytes, uint32_t size);
 
 #endif

@@ -3,7 +3,9 @@
 import hashlib
 import json
 import random
+import shutil
 import struct
+import subprocess
 import zlib
 
 import pytest
@@ -84,6 +86,16 @@ class TestCommandLine:
 
     def test_version(self, oneslot):
         assert oneslot.ok("--version").out.startswith("oneslot ")
+
+    @pytest.mark.skipif(not shutil.which("groff"), reason="groff is not here to check the man page")
+    def test_the_man_page_is_well_formed_and_names_every_command(self, oneslot, repo):
+        page = repo / "docs" / "oneslot.1"
+        done = subprocess.run(["groff", "-man", "-ww", "-z", "-Tutf8", page], capture_output=True, check=True)
+        assert done.stderr == b""
+        for command in ("image", "info", "fs", "request", "cancel", "status", "run", "prove"):
+            assert f".SS oneslot {command}\n" in page.read_text()
+        version = oneslot.ok("--version").out.split()[1]
+        assert f'"oneslot {version}"' in page.read_text()
 
     def test_a_misspelt_command_is_answered_with_the_nearest_one(self, oneslot):
         result = oneslot("imgae")
@@ -516,6 +528,24 @@ class TestHostileFiles:
 
 
 class TestRealFirmware:
+    def test_arduino_gets_the_file_system_that_its_library_mounts(self, oneslot, firmware, tmp_path, littlefs_files):
+        (tmp_path / "d").mkdir()
+        (tmp_path / "d" / "cfg.json").write_text("{}")
+        wled = firmware / "wled8266-0.14.2.bin"
+        oneslot.ok("image", wled, "--flash-size", "4MB", "--fs", tmp_path / "d", "-o", tmp_path / "f")
+        region = (tmp_path / "f").read_bytes()[0x300000:0x3FA000]
+        assert littlefs_files(region, 8192, name_max=32, disk_version=0x00020000) == {"/cfg.json": b"{}"}
+        oneslot.ok("fs", "format", tmp_path / "f")
+        system = oneslot.ok("info", tmp_path / "f", "--json").json["file_system"]
+        assert (system["block_size"], system["block_count"], system["version"]) == (8192, 125, "2.0")
+
+    def test_a_stock_sketch_s_file_system_lies_where_its_linker_put_it(self, oneslot, firmware, tmp_path):
+        result = oneslot.ok("image", firmware / "wled8266-0.14.3.bin", "--flash-size", "4MB", "-o", tmp_path / "f",
+                            "--json").json
+        where = {region["name"]: region["address"] for region in result["map"]}
+        assert where["littlefs"] == 0x300000 and where["displaced"] == 0x100000
+        assert not [warning for warning in result["warnings"] if "assumed" in warning]
+
     @pytest.mark.parametrize("name, maker, version, proof", [
         ("mp8266-v1.24.0", "MicroPython", "v1.24.0 on 2024-10-25", "MD5"),
         ("mp8266-v1.9.4", "MicroPython", "v1.9.4-8-ga9a3caad0 on 2018-05-11", "MD5"),
