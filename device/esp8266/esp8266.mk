@@ -61,7 +61,7 @@ $(ESP)/installer.bin: $(ESP)/installer.elf $(ESP_MKIMAGE)
 	$(call say,IMAGE,$@)
 	$(Q)python3 $(ESP_MKIMAGE) $< -o $@ --limit 32768
 
-ALL += $(ESP)/loader.bin $(ESP)/installer.bin
+ALL += $(ESP)/loader.bin $(ESP)/installer.bin $(ESP)/sizes.txt
 
 -include $(patsubst %.o,%.d,$(ESP_LOADER_OBJECTS) $(ESP_INSTALLER_OBJECTS))
 

@@ -4,8 +4,9 @@
 
 #define ROM_CHIP (*(struct rom_flash_chip **)ROM_FLASH_CHIP)
 
-/// Block-protect bits of the status register (W25Q32 data sheet, status register 1: BP0 to BP2, TB, SEC).
-#define STATUS_PROTECTED 0x7cu
+/// Block-protect bits of the status register, BP0 to BP3 (W25Q, GD25Q, MX25 data sheets; BP3 is TB on some). Not bit
+/// 6, which is quad enable on others.
+#define STATUS_PROTECTED 0x3cu
 
 static int port_read(void *context, uint32_t address, void *buffer, uint32_t length) {
     (void)context;
