@@ -32,7 +32,7 @@ static const char HELP[] =
     "      --expect FIRMWARE.bin  compare with this stock image, all bytes of it\n"
     "      --cut-at N             cut the power at flash operation N (each page programmed, each erase is one)\n"
     "      --tear KIND            what the cut leaves of that operation: before, after, subset (random bits of it;\n"
-    "                             the default), half, page (the whole page damaged), random\n"
+    "                             the default), half, page (the whole page damaged), random (a mix)\n"
     "      --seed S               of the memory's content at power-on and of the tear (1)\n"
     "      --go                   let the application run on\n"
     "      --until TEXT           with --go: until a line of its output holds TEXT\n"

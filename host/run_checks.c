@@ -8,11 +8,13 @@
 #include "host/ram_flash.h"
 #include "oneslot/image.h"
 
-#define WINDOW_SIZE 0x100000u
-#define USER_START  0x3fffdcd0u
-#define FLASH_CHIP  0x3fffc714u
-#define HANDLERS    0x3fffc000u
-#define PS_AT_ENTRY 0x20u
+#define WINDOW_SIZE   0x100000u
+#define USER_START    0x3fffdcd0u
+#define FLASH_CHIP    0x3fffc714u
+#define HANDLERS      0x3fffc000u
+#define PS_AT_ENTRY   0x20u
+#define USER1_MAGIC   0xeau
+#define USER1_ADDRESS 0x1000u
 
 static void add(struct run_checks *checks, const char *name, bool ok, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -28,10 +30,15 @@ static void add(struct run_checks *checks, const char *name, bool ok, const char
     va_end(arguments);
 }
 
+/// Espressif's boot_v1.x application lies behind its boot loader, which is what the ROM loads.
+static bool is_user1(const struct run_subject *subject) {
+    return subject->expected != NULL && subject->expected_size > 0 && subject->expected[0] == USER1_MAGIC;
+}
+
 /// Byte `offset` of the application's image: of the stock image, or as the flash holds it.
 static uint8_t image_byte(const struct run_subject *subject, uint32_t offset) {
     uint32_t size = board_mailbox(subject->board)->flash_size;
-    if (subject->expected != NULL) {
+    if (subject->expected != NULL && !is_user1(subject)) {
         return offset < subject->expected_size ? subject->expected[offset] : 0xff;
     }
     if (offset < ONESLOT_SECTOR_SIZE && subject->layout != NULL) {
@@ -191,25 +198,27 @@ static bool own(const struct oneslot_layout *layout, uint32_t address) {
 
 static void check_expected(struct run_checks *checks, const struct run_subject *subject) {
     const uint8_t *flash = board_flash(subject->board);
+    const struct oneslot_layout *layout = subject->layout;
     uint32_t limit = board_mailbox(subject->board)->flash_size;
-    uint32_t compared = 0;
-    for (uint32_t at = 0; at < subject->expected_size; at++) {
-        if (own(subject->layout, at) && at >= ONESLOT_SECTOR_SIZE) {
+    uint32_t target = is_user1(subject) ? USER1_ADDRESS : 0;
+    for (uint32_t i = 0; i < subject->expected_size; i++) {
+        uint32_t at = target + i;
+        // The device keeps its own flash mode and size.
+        bool header = at == 2 || at == 3;
+        if (at >= ONESLOT_SECTOR_SIZE && own(layout, at)) {
             add(checks, "flash", false, "the image would lie over Oneslot's own sectors at 0x%06x", at);
             return;
         }
-        uint32_t place_in_flash =
-            at < ONESLOT_SECTOR_SIZE && subject->layout != NULL ? subject->layout->displaced + at : at;
-        // The device keeps its own flash mode and size.
-        bool header = at == 2 || at == 3;
-        if (!header && (place_in_flash >= limit || flash[place_in_flash] != subject->expected[at])) {
-            add(checks, "flash", false, "the flash differs from the image at 0x%06x", at);
+        if (at < ONESLOT_SECTOR_SIZE && layout != NULL) {
+            at += layout->displaced;
+        }
+        if (!header && (at >= limit || flash[at] != subject->expected[i])) {
+            add(checks, "flash", false, "the flash differs from the image at the image's byte 0x%06x", i);
             return;
         }
-        compared++;
     }
     add(checks, "flash", true, "the flash, and so the window at 0x40200000, holds all %u bytes of the image%s",
-        compared, subject->layout != NULL ? ", the first sector displaced" : "");
+        subject->expected_size, layout != NULL && target == 0 ? ", the first sector displaced" : "");
 }
 
 /// Without a stock image to compare with: whatever the image in flash proves itself with.

@@ -66,7 +66,7 @@ void finish(enum board_result result, const char *message, uint32_t number) __at
 /* watch.c: notices the application's entry. */
 /// Sets the breakpoint to the entry of the image that lies in flash now.
 void watch_entry(void);
-void watch_reset(void);
+void watch_again(void);
 /// The board itself may do what the guest is watched for.
 void watch_nothing(void);
 

@@ -217,6 +217,6 @@ void account(uint32_t ccount) {
 uint32_t rom_dispatch(void);
 uint32_t rom_dispatch(void) {
     account(rom_frame.ccount_in);
-    watch_reset();
+    watch_again();
     return rom_frame.function(&rom_frame);
 }

@@ -79,7 +79,7 @@ void watch_entry(void) {
 }
 
 /// After other code was let pass at the entry, the next call of the ROM sets the breakpoint again.
-void watch_reset(void) {
+void watch_again(void) {
     if (saved_enable == 0 && armed != 0 && MAILBOX->other_entries != 0) {
         watch_entry();
     }
