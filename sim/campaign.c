@@ -165,17 +165,20 @@ static bool check_upgraded(const struct sim_device *device, enum oneslot_error o
     return false;
 }
 
-/// Whether nothing of the firmware is written any more once its first sector (or, in an image that leaves that alone,
-/// its first written one) begins to be programmed.
+/// Whether nothing of the firmware is written any more once the image's first sector begins to be programmed.
 static bool first_sector_last(const struct campaign *campaign) {
+    const struct campaign_settings *settings = campaign->settings;
     const struct oneslot_layout *layout = &campaign->device.layout;
+    uint32_t target = settings->new_firmware.size - settings->file_size;
+    uint32_t first = target == 0 ? layout->displaced : target;
     bool begun = false;
     for (uint32_t i = 0; i < campaign->upgrade.points; i++) {
         const struct nor_operation *operation = &campaign->upgrade.point[i].operation;
-        if (operation->address >= layout->displaced && operation->address < layout->displaced + ONESLOT_SECTOR_SIZE)
+        if (operation->address >= first && operation->address < first + ONESLOT_SECTOR_SIZE) {
             begun = begun || operation->kind == NOR_PROGRAM;
-        else if (begun && operation->address < layout->firmware)
+        } else if (begun && operation->address < layout->firmware) {
             return false;
+        }
     }
     return true;
 }
