@@ -28,7 +28,7 @@ static bool fail(struct board *board, const char *what) {
 
 /// A file without a name that holds the board's program, for QEMU's loader.
 static int program_open(void) {
-    size_t size = (size_t)(embedded_board_end - embedded_board);
+    size_t size = (size_t)((uintptr_t)embedded_board_end - (uintptr_t)embedded_board);
     int file = memfd_create("oneslot-board", 0);
     if (file >= 0 && write(file, embedded_board, size) != (ssize_t)size) {
         close(file);

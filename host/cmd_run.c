@@ -211,7 +211,7 @@ static void set_mailbox(struct board *board, const struct run_options *options, 
     mailbox->displaced = displaced;
     mailbox->go = options->go;
     if (options->until != NULL) {
-        strcpy(mailbox->until, options->until);
+        memcpy(mailbox->until, options->until, strlen(options->until) + 1);
     }
 }
 

@@ -3,7 +3,7 @@
  */
 #include "board.h"
 
-uint32_t __udivsi3(uint32_t number, uint32_t divisor) {
+uint32_t rom_udivsi3(uint32_t number, uint32_t divisor) {
     uint32_t quotient = 0;
     uint32_t rest = 0;
 
@@ -19,18 +19,18 @@ uint32_t __udivsi3(uint32_t number, uint32_t divisor) {
     return quotient;
 }
 
-uint32_t __umodsi3(uint32_t number, uint32_t divisor) {
-    return number - __udivsi3(number, divisor) * divisor;
+uint32_t rom_umodsi3(uint32_t number, uint32_t divisor) {
+    return number - rom_udivsi3(number, divisor) * divisor;
 }
 
-int32_t __divsi3(int32_t number, int32_t divisor) {
-    uint32_t quotient = __udivsi3(number < 0 ? 0u - (uint32_t)number : (uint32_t)number,
-                                  divisor < 0 ? 0u - (uint32_t)divisor : (uint32_t)divisor);
+int32_t rom_divsi3(int32_t number, int32_t divisor) {
+    uint32_t quotient = rom_udivsi3(number < 0 ? 0u - (uint32_t)number : (uint32_t)number,
+                                    divisor < 0 ? 0u - (uint32_t)divisor : (uint32_t)divisor);
 
     return (int32_t)((number < 0) != (divisor < 0) ? 0u - quotient : quotient);
 }
 
-uint64_t __umulsidi3(uint32_t a, uint32_t b) {
+uint64_t rom_umulsidi3(uint32_t a, uint32_t b) {
     uint32_t low = (a & 0xffffu) * (b & 0xffffu);
     uint32_t middle_a = (a >> 16) * (b & 0xffffu);
     uint32_t middle_b = (a & 0xffffu) * (b >> 16);
@@ -40,14 +40,14 @@ uint64_t __umulsidi3(uint32_t a, uint32_t b) {
     return (uint64_t)high << 32 | (carry << 16 | (low & 0xffffu));
 }
 
-uint64_t __muldi3(uint64_t a, uint64_t b) {
-    uint64_t low = __umulsidi3((uint32_t)a, (uint32_t)b);
+uint64_t rom_muldi3(uint64_t a, uint64_t b) {
+    uint64_t low = rom_umulsidi3((uint32_t)a, (uint32_t)b);
     uint32_t high = (uint32_t)(a >> 32) * (uint32_t)b + (uint32_t)a * (uint32_t)(b >> 32);
 
     return low + ((uint64_t)high << 32);
 }
 
-uint64_t __udivdi3(uint64_t number, uint64_t divisor) {
+uint64_t rom_udivdi3(uint64_t number, uint64_t divisor) {
     uint64_t quotient = 0;
     uint64_t rest = 0;
 
@@ -63,13 +63,13 @@ uint64_t __udivdi3(uint64_t number, uint64_t divisor) {
     return quotient;
 }
 
-uint64_t __umoddi3(uint64_t number, uint64_t divisor) {
-    return number - __muldi3(__udivdi3(number, divisor), divisor);
+uint64_t rom_umoddi3(uint64_t number, uint64_t divisor) {
+    return number - rom_muldi3(rom_udivdi3(number, divisor), divisor);
 }
 
-int64_t __divdi3(int64_t number, int64_t divisor) {
-    uint64_t quotient = __udivdi3(number < 0 ? 0u - (uint64_t)number : (uint64_t)number,
-                                  divisor < 0 ? 0u - (uint64_t)divisor : (uint64_t)divisor);
+int64_t rom_divdi3(int64_t number, int64_t divisor) {
+    uint64_t quotient = rom_udivdi3(number < 0 ? 0u - (uint64_t)number : (uint64_t)number,
+                                    divisor < 0 ? 0u - (uint64_t)divisor : (uint64_t)divisor);
 
     return (int64_t)((number < 0) != (divisor < 0) ? 0u - quotient : quotient);
 }

@@ -106,14 +106,14 @@ char *rom_strncpy(char *to, const char *from, size_t length);
 char *rom_strstr(const char *text, const char *part);
 
 /* arithmetic.c */
-uint32_t __udivsi3(uint32_t number, uint32_t divisor);
-uint32_t __umodsi3(uint32_t number, uint32_t divisor);
-int32_t __divsi3(int32_t number, int32_t divisor);
-uint64_t __umulsidi3(uint32_t a, uint32_t b);
-uint64_t __muldi3(uint64_t a, uint64_t b);
-uint64_t __udivdi3(uint64_t number, uint64_t divisor);
-uint64_t __umoddi3(uint64_t number, uint64_t divisor);
-int64_t __divdi3(int64_t number, int64_t divisor);
+uint32_t rom_udivsi3(uint32_t number, uint32_t divisor) __asm__("__udivsi3");
+uint32_t rom_umodsi3(uint32_t number, uint32_t divisor) __asm__("__umodsi3");
+int32_t rom_divsi3(int32_t number, int32_t divisor) __asm__("__divsi3");
+uint64_t rom_umulsidi3(uint32_t a, uint32_t b) __asm__("__umulsidi3");
+uint64_t rom_muldi3(uint64_t a, uint64_t b) __asm__("__muldi3");
+uint64_t rom_udivdi3(uint64_t number, uint64_t divisor) __asm__("__udivdi3");
+uint64_t rom_umoddi3(uint64_t number, uint64_t divisor) __asm__("__umoddi3");
+int64_t rom_divdi3(int64_t number, int64_t divisor) __asm__("__divdi3");
 
 /* digest.c: the ROM's MD5. */
 struct rom_md5 {

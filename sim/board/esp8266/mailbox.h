@@ -29,8 +29,8 @@
 #define BOARD_IRAM      0x40100000u
 #define BOARD_IRAM_SIZE 0x10000u
 
-/// Programs per QEMU's -icount: CCOUNT ticks at 62.5 MHz while an instruction takes 2^shift ns and the LX106 of QEMU
-/// counts at 40 MHz. Measured: instructions = ticks * 25 / 2^shift.
+/// QEMU's -icount: an instruction takes 2^shift ns of its time, and CCOUNT of its LX106 counts at 40 MHz. So
+/// instructions = ticks * 25 / 2^shift.
 #define BOARD_ICOUNT_SHIFT 5u
 
 enum board_tear {

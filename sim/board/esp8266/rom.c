@@ -133,9 +133,9 @@ static const struct {
     PURE(0x40002ae8, rom_bzero),     PURE(0x40002ac8, rom_strlen),   PURE(0x40002aa8, rom_strcmp),
     PURE(0x40002ab8, rom_strncmp),   PURE(0x40002a88, rom_strcpy),   PURE(0x40002a98, rom_strncpy),
     PURE(0x40002ad8, rom_strstr),    PURE(0x40009818, rom_md5_init), PURE(0x40009834, rom_md5_update),
-    PURE(0x40009900, rom_md5_final), PURE(0x40000650, __muldi3),     PURE(0x4000dcf0, __umulsidi3),
-    PURE(0x4000e21c, __udivsi3),     PURE(0x4000e268, __umodsi3),    PURE(0x4000dc88, __divsi3),
-    PURE(0x4000d310, __udivdi3),     PURE(0x4000d770, __umoddi3),    PURE(0x4000ce60, __divdi3),
+    PURE(0x40009900, rom_md5_final), PURE(0x40000650, rom_muldi3),   PURE(0x4000dcf0, rom_umulsidi3),
+    PURE(0x4000e21c, rom_udivsi3),   PURE(0x4000e268, rom_umodsi3),  PURE(0x4000dc88, rom_divsi3),
+    PURE(0x4000d310, rom_udivdi3),   PURE(0x4000d770, rom_umoddi3),  PURE(0x4000ce60, rom_divdi3),
 };
 
 static uint32_t literals;
