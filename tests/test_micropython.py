@@ -77,7 +77,7 @@ def board(peer, tmp_path):
 
 def test_the_sentences_are_those_of_the_core(peer, board):
     lines = peer.ok("-", "errors").out.splitlines()
-    (table,) = board.python("print(json.dumps(oneslot._ERRORS))")
+    (table,) = board.python("import oneslot_errors\nprint(json.dumps(oneslot_errors._ERRORS))")
     assert table.splitlines() == lines
     known = {int(number): sentence for number, sentence in (line.split(" ", 1) for line in lines)}
     (texts,) = board.python("print(json.dumps([oneslot.text(number) for number in range(256)]))")
@@ -307,8 +307,9 @@ for data in (b"", b"123456789", bytes(range(256)), bytes(512)):
 
 def test_the_package_names_the_module_beside_it():
     package = json.loads((ROOT / "micropython" / "package.json").read_text())
-    assert package["urls"] == [["oneslot.py", "oneslot.py"]]
-    assert (ROOT / "micropython" / "oneslot.py").is_file()
+    assert package["urls"] == [[name, name] for name in ("oneslot.py", "oneslot_errors.py")]
+    for name, _ in package["urls"]:
+        assert (ROOT / "micropython" / name).is_file()
 
 
 def test_what_python_asks_for_the_loader_and_installer_do(board, oneslot, tmp_path):

@@ -54,10 +54,8 @@
     X(NO_FALLBACK, 71, "the new firmware did not confirm itself, and there is no fallback to put back") \
     X(NOTHING_TO_DO, 72, "there is nothing to do") \
     X(APPLICATION_BROKEN, 73, "the application is damaged and no image to mend it was found") \
-    X(CALLBACK, 74, "the request was refused by the application") \
     X(ARGUMENT, 75, "an argument is out of range") \
-    X(BUSY, 76, "an upgrade is under way already") \
-    X(NOT_TRIAL, 77, "no trial is under way, so there is nothing to confirm")
+    X(BUSY, 76, "an upgrade is under way already")
 
 /// An outcome or a failure; ONESLOT_ERROR_NONE (0) is success.
 enum oneslot_error {

@@ -21,7 +21,7 @@ const micropython = await loadMicroPython({
 });
 
 micropython.FS.mkdir("/modules");
-for (const file of ["esp.py", "machine.py", "../../micropython/oneslot.py"]) {
+for (const file of ["esp.py", "machine.py", "../../micropython/oneslot.py", "../../micropython/oneslot_errors.py"]) {
     micropython.FS.writeFile("/modules/" + path.basename(file), fs.readFileSync(path.join(here, file)));
 }
 micropython.FS.mkdir("/dir");

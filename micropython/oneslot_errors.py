@@ -1,0 +1,52 @@
+# Oneslot: what the numbers of its errors mean, in a sentence each.
+
+# The numbers and sentences of include/oneslot/error.h, in one string because each object costs heap.
+_ERRORS = """\
+0 ok
+1 the flash chip did not answer a read
+2 the flash chip did not take a program
+3 the flash chip did not take an erase
+4 the address lies outside the flash chip
+5 the flash does not hold what was written to it
+10 the journal holds no valid record
+11 the journal could not be written
+12 this flash was not made by oneslot image: no loader was found at its start
+13 the flash map is damaged or not a partition table
+14 two regions of the flash map overlap
+15 a region of the flash map lies outside the flash chip or off a sector boundary
+16 the configuration beside the flash map is damaged
+20 no littlefs file system was found where the flash map says
+21 the file system is of an unknown littlefs version
+22 the file system is damaged
+23 there is no such file
+24 the path is a directory, not a file
+25 the file is empty
+26 the file could not be read to its end
+27 the file is no longer the one that was proven
+28 the path is empty, too long or names no such region
+40 the file is no firmware image that is known here
+41 the image is for another chip
+42 the image is cut short: its header promises more bytes than the file holds
+43 the image's header is damaged
+44 the image's checksum is wrong
+45 the image's CRC is wrong
+46 the image's MD5 is wrong
+47 the file's SHA-256 is not the one that was asked for
+48 the image carries no proof of its whole content: give its SHA-256 with the request
+49 the image is larger than the firmware's region
+50 the image would overwrite the reserved area, the file system or its own source
+51 the image loads into memory that the loader needs
+52 this image needs Espressif's boot loader in the first sector, which is not there
+53 the file holds more or fewer bytes than its image says
+70 the new firmware did not confirm itself; the fallback was put back
+71 the new firmware did not confirm itself, and there is no fallback to put back
+72 there is nothing to do
+73 the application is damaged and no image to mend it was found
+75 an argument is out of range
+76 an upgrade is under way already
+"""
+
+# The sentence for an error's number.
+def text(code):
+    start = ("\n" + _ERRORS).find("\n%d " % code)
+    return _ERRORS[start:].split("\n", 1)[0].split(" ", 1)[1] if start >= 0 else "unknown error"
