@@ -303,7 +303,7 @@ static void write_cases(FILE *out, const struct campaign_report *report) {
     fprintf(out,
             "flash    %llu erases and %llu programs in all, %.1f hours of flash time; most worn sector of a case: "
             "%u erases\n",
-            (unsigned long long)(report->flash.sector_erases + report->flash.block_erases),
+            (unsigned long long)report->flash.sector_erases + (unsigned long long)report->flash.block_erases,
             (unsigned long long)report->flash.programs,
             milliseconds(report->flash.erase_time + report->flash.program_time + report->flash.read_time) / 3.6e6,
             (unsigned)report->wear_max);

@@ -466,22 +466,37 @@ bool campaign_run(const struct campaign_settings *given, struct campaign_report 
     return true;
 }
 
-static bool parse_case(const char *name, struct campaign_settings *settings, struct campaign_case *which) {
-    char kind[16];
-    char tear[16] = "before";
-    unsigned long long seed;
-    unsigned number;
-    if (sscanf(name, "%llu:%15[a-z]:%u:%15[a-z-]", &seed, kind, &number, tear) < 3)
+/// Takes a number and the colon behind it, or the end of the name.
+static bool take_number(const char **name, uint64_t *number) {
+    char *end;
+    if (**name < '0' || **name > '9')
         return false;
-    settings->seed = seed;
-    which->number = number;
-    which->tear = nor_tear_from_name(tear);
-    for (uint32_t i = 0; i < CAMPAIGN_KIND_COUNT; i++)
-        if (strcmp(kind, campaign_kind_name((enum campaign_kind)i)) == 0) {
-            which->kind = (enum campaign_kind)i;
-            return which->tear != NOR_TEAR_COUNT;
+    *number = strtoull(*name, &end, 10);
+    *name = *end == ':' ? end + 1 : end;
+    return *end == ':' || *end == 0;
+}
+
+static bool take_kind(const char **name, enum campaign_kind *kind) {
+    for (uint32_t i = 0; i < CAMPAIGN_KIND_COUNT; i++) {
+        const char *text = campaign_kind_name((enum campaign_kind)i);
+        size_t length = strlen(text);
+        if (strncmp(*name, text, length) == 0 && (*name)[length] == ':') {
+            *kind = (enum campaign_kind)i;
+            *name += length + 1;
+            return true;
         }
+    }
     return false;
+}
+
+static bool parse_case(const char *name, struct campaign_settings *settings, struct campaign_case *which) {
+    uint64_t number;
+    if (!take_number(&name, &settings->seed) || !take_kind(&name, &which->kind) || !take_number(&name, &number) ||
+        number > UINT32_MAX)
+        return false;
+    which->number = (uint32_t)number;
+    which->tear = *name ? nor_tear_from_name(name) : NOR_BEFORE;
+    return which->tear != NOR_TEAR_COUNT;
 }
 
 bool campaign_replay(const struct campaign_settings *given, const char *name, FILE *out, enum campaign_verdict *verdict,

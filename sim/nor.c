@@ -63,7 +63,7 @@ void nor_create(struct nor *nor, uint32_t size, uint64_t seed) {
     memset(nor, 0, sizeof *nor);
     nor->size = size;
     nor->sectors = size / ONESLOT_SECTOR_SIZE;
-    nor->sector = must_allocate(nor->sectors * sizeof *nor->sector);
+    nor->sector = must_allocate(nor->sectors * sizeof(struct nor_sector *));
     struct nor_sector *blank = must_allocate(sizeof *blank);
     memset(blank->data, 0xff, sizeof blank->data);
     blank->references = nor->sectors;
@@ -75,7 +75,7 @@ void nor_create(struct nor *nor, uint32_t size, uint64_t seed) {
 
 void nor_copy(struct nor *to, const struct nor *from) {
     *to = *from;
-    to->sector = must_allocate(from->sectors * sizeof *to->sector);
+    to->sector = must_allocate(from->sectors * sizeof(struct nor_sector *));
     for (uint32_t i = 0; i < from->sectors; i++) {
         to->sector[i] = from->sector[i];
         to->sector[i]->references++;

@@ -116,11 +116,11 @@ struct nor {
     struct nor_fault fault[NOR_FAULTS];
     uint32_t faults;
     bool fault_hit; ///< some fault struck since it was set
+    bool exhausted; ///< the budget is used up
     /// Where a cut goes. Must be set while a cut is planned.
     jmp_buf *power;
     /// Reads and operations left before the power is cut anyway; 0 for no bound. Ends endless loops.
     uint64_t budget;
-    bool exhausted;
     /// One byte a sector, 0 where writes are forbidden. NULL: all allowed. Not owned.
     const uint8_t *writable;
     /// Where marks lie: programs of at most 8 bytes there may go over what a cut left of them. Empty for none.

@@ -77,7 +77,7 @@ static int block_sync(const struct lfs_config *config) {
     return 0;
 }
 
-static struct lfs_config littlefs_config(uint8_t *region, uint32_t size, uint32_t block_size) {
+static struct lfs_config littlefs_config(void *region, uint32_t size, uint32_t block_size) {
     struct lfs_config config = {.context = region,
                                 .read = block_read,
                                 .prog = block_program,
@@ -252,31 +252,31 @@ static bool fits(const struct sim_provision *provision) {
            (!provision->watch || strlen(provision->watch) <= ONESLOT_PATH_MAX);
 }
 
-enum oneslot_error sim_provision(uint8_t *flash, const struct sim_provision *given, struct oneslot_layout *layout) {
-    struct sim_provision provision = with_defaults(given);
-    if (!fits(&provision))
+enum oneslot_error sim_provision(uint8_t *flash, const struct sim_provision *provision, struct oneslot_layout *layout) {
+    struct sim_provision parts = with_defaults(provision);
+    if (!fits(&parts))
         return ONESLOT_ERROR_ARGUMENT;
-    memset(flash, 0xff, provision.flash_size);
-    struct oneslot_layout made = make_layout(&provision);
-    put_firmware(flash, &provision, &made);
-    put_loader(flash, &provision, &made);
-    if (provision.installer)
-        memcpy(flash + made.installer, provision.installer, provision.installer_size);
+    memset(flash, 0xff, parts.flash_size);
+    struct oneslot_layout made = make_layout(&parts);
+    put_firmware(flash, &parts, &made);
+    put_loader(flash, &parts, &made);
+    if (parts.installer)
+        memcpy(flash + made.installer, parts.installer, parts.installer_size);
     struct oneslot_map map;
-    make_map(&map, &provision, &made);
+    make_map(&map, &parts, &made);
     oneslot_map_write(&map, flash + made.map);
-    put_configuration(flash, &provision, &made);
+    put_configuration(flash, &parts, &made);
     if (layout)
         *layout = made;
 
-    enum oneslot_error error = sim_make_file_system(flash + provision.fs_start, provision.fs_size, provision.fs_block,
-                                                    provision.file, provision.files);
+    enum oneslot_error error =
+        sim_make_file_system(flash + parts.fs_start, parts.fs_size, parts.fs_block, parts.file, parts.files);
     if (error != ONESLOT_ERROR_NONE)
         return error;
-    error = oneslot_map_parse(&map, flash + made.map, ONESLOT_MAP_BYTES, provision.flash_size);
+    error = oneslot_map_parse(&map, flash + made.map, ONESLOT_MAP_BYTES, parts.flash_size);
     if (error != ONESLOT_ERROR_NONE)
         return error;
-    struct sim_memory memory = {flash, provision.flash_size};
+    struct sim_memory memory = {flash, parts.flash_size};
     struct oneslot_flash port = sim_memory_flash(&memory);
     struct oneslot_journal journal = {&port, made.journal};
     struct oneslot_record record;

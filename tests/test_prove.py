@@ -1,0 +1,100 @@
+"""oneslot prove: its figures, its exit status, its replays; and that real firmware keeps all promises."""
+
+import hashlib
+import random
+import struct
+
+import pytest
+
+QUICK = ("--chains", "40", "--faults", "40", "--ops-step", "64")
+REAL = {
+    "MicroPython with a trailer": ("mp8266-v1.23.0.bin", "mp8266-v1.24.0.bin"),
+    "NodeMCU, without a proof of its own": ("nodemcu-20150106.bin", "nodemcu-20150107.bin"),
+    "user1 behind boot_v1.7": ("at8266-user1-3.0.4.bin", "at8266-user1-3.0.5.bin", "--boot", "boot_v1.7.bin"),
+}
+
+
+def micropython_image(seed, size=0xB000):
+    """A small image in MicroPython's layout: a RAM segment, the length at 0x8ffc, code, an MD5."""
+    chance = random.Random(seed)
+    segment = chance.randbytes(0x1000)
+    checksum = 0xEF
+    for byte in segment:
+        checksum ^= byte
+    head = struct.pack("<BBBBIII", 0xE9, 1, 0, 0x40, 0x40100004, 0x40100000, len(segment)) + segment
+    head = head.ljust(len(head) | 15, b"\0") + bytes([checksum])
+    body = head.ljust(0x8FFC, b"\xff") + struct.pack("<I", size - 16) + chance.randbytes(size - 16 - 0x9000)
+    return body + hashlib.md5(body[4:]).digest()
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """Paths of an old and a new small image."""
+    folder = tmp_path_factory.mktemp("images")
+    for name, seed in (("old.bin", 1), ("new.bin", 2)):
+        (folder / name).write_bytes(micropython_image(seed))
+    return folder / "old.bin", folder / "new.bin"
+
+
+def test_the_figures_as_json_add_up(oneslot, images):
+    figures = oneslot.ok("prove", *images, *QUICK, "--json").json
+    assert figures["ok"] and figures["failures"] == 0
+    assert figures["bricks"] == figures["wrong_firmware"] == figures["lost_files"] == figures["violations"] == 0
+    assert figures["cases"] == sum(figures["kinds"].values()) == figures["verdicts"]["kept"]
+    assert figures["cuts"] == sum(figures["tears"].values())
+    assert figures["kinds"]["chain"] == sum(figures["chains_by_cuts"][2:6]) == 40
+    upgrade = figures["upgrade"]
+    assert figures["operations"] == upgrade["block_erases"] + upgrade["sector_erases"] + upgrade["programs"]
+    assert upgrade["erase_ms"] == 150 * upgrade["block_erases"] + 45 * upgrade["sector_erases"]
+
+
+def test_text_and_json_are_written_to_files_on_request(oneslot, images, tmp_path):
+    said = oneslot.ok("prove", *images, *QUICK, f"--json={tmp_path}/figures.json", "--report", tmp_path / "report.txt")
+    assert said.out.endswith("all promises kept\n")
+    assert (tmp_path / "report.txt").read_text() == said.out
+    assert (tmp_path / "figures.json").read_text().startswith("{")
+
+
+def test_one_case_is_replayed_step_by_step(oneslot, images):
+    said = oneslot.ok("prove", *images, "--replay", "1:cut:20:mix-weak").out
+    assert "cut at operation 20" in said and "power on: application started" in said
+    assert oneslot("prove", *images, "--replay", "1:cut:20:gently").status == 1
+
+
+def test_the_same_seed_gives_the_same_figures(oneslot, images):
+    def figures(*options):
+        found = oneslot.ok("prove", *images, *QUICK, "--json", *options).json
+        del found["seconds"]
+        return found
+
+    assert figures("--jobs", "1") == figures("--jobs", "3")
+    assert figures("--seed", "2") != figures("--seed", "3")
+
+
+def test_an_upgrade_that_is_refused_is_told_with_its_reason(oneslot, images, tmp_path):
+    damaged = bytearray(images[1].read_bytes())
+    damaged[0xA000] ^= 1
+    (tmp_path / "damaged.bin").write_bytes(damaged)
+    said = oneslot("prove", images[0], tmp_path / "damaged.bin", *QUICK)
+    assert said.status == 1 and "MD5" in said.err
+
+
+@pytest.mark.parametrize("line", [(), ("one.bin",), ("a", "b", "c"), ("a", "b", "--chains", "many"),
+                                  ("a", "b", "--jobs", "0"), ("a", "b", "--flash-size", "soon"), ("--wrong",)])
+def test_a_wrong_command_line_is_status_2(oneslot, line):
+    assert oneslot("prove", *line).status == 2
+
+
+def test_a_missing_or_tiny_file_is_status_1(oneslot, images, tmp_path):
+    (tmp_path / "tiny.bin").write_bytes(b"\xe9")
+    assert oneslot("prove", tmp_path / "none.bin", images[1]).status == 1
+    assert oneslot("prove", images[0], tmp_path / "tiny.bin").status == 1
+
+
+@pytest.mark.parametrize("kind", REAL)
+def test_real_firmware_keeps_all_promises(oneslot, firmware, kind):
+    words = [firmware / word if word.endswith(".bin") else word for word in REAL[kind]]
+    figures = oneslot.ok("prove", *words, "--chains", "60", "--faults", "40", "--ops-step", "1000", "--json",
+                         timeout=600).json
+    assert figures["failures"] == 0 and figures["cuts"] > 1000
+    assert figures["sha256_in_request"] == kind.startswith("NodeMCU")
