@@ -1,0 +1,154 @@
+/*
+ * Flash maps as people plan, check and see them: a partition table with what it is for.
+ *
+ * A map comes from a preset, a CSV, a binary partition table or a dump of a flash. The chip, the size of the flash and
+ * the SDK are not in the ESP-IDF format; a CSV of ours carries them in a comment ("# oneslot: chip=esp8266
+ * flash=4MB sdk=2"), a dump of ours in its layout block; else they are options, or guessed and said so.
+ */
+#ifndef ONESLOT_HOST_MAP_FLASH_MAP_H
+#define ONESLOT_HOST_MAP_FLASH_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "oneslot/map.h"
+
+#define FLASH_MAP_TEXT 400u
+
+enum flash_map_chip {
+    FLASH_MAP_ESP8266,
+    FLASH_MAP_ESP32,
+    FLASH_MAP_ESP32S2,
+    FLASH_MAP_ESP32S3,
+    FLASH_MAP_ESP32C2,
+    FLASH_MAP_ESP32C3,
+    FLASH_MAP_ESP32C6,
+    FLASH_MAP_ESP32H2,
+    FLASH_MAP_CHIPS
+};
+
+/// A map with what the partition table itself does not say.
+struct flash_map {
+    char name[64];  ///< preset's name or file's, for people
+    char note[200]; ///< what it is, for people; may be empty
+    enum flash_map_chip chip;
+    uint32_t flash_size;    ///< bytes
+    uint8_t sdk;            ///< major version of the ESP8266's vendor SDK, 1 to 3; 0 = unknown or not for this chip
+    struct oneslot_map map; ///< regions in the order of the table
+    /// The bytes that the map was read from, when it was a dump of a flash or a firmware image: NULL else. Owned.
+    uint8_t *bytes;
+    uint32_t size;
+};
+
+/// Chip names as esptool writes them ("esp8266", "esp32c3"); FLASH_MAP_CHIPS for an unknown one.
+enum flash_map_chip flash_map_chip_parse(const char *text);
+const char *flash_map_chip_text(enum flash_map_chip chip);
+
+/// What is wanted of a map that does not say it itself; zero (and FLASH_MAP_CHIPS) = not given.
+struct flash_map_hints {
+    enum flash_map_chip chip;
+    uint32_t flash_size;
+    uint8_t sdk;
+};
+
+/// Reads a map: `what` is a preset's name, or the path of a CSV, a binary table, a dump or a firmware image.
+/// Returns false with the reason in `reason` (FLASH_MAP_TEXT bytes). Broken rules are not looked for here: overlapping
+/// or misplaced regions are read as they are, so that the check can name them.
+bool flash_map_load(struct flash_map *map, const char *what, const struct flash_map_hints *hints, char *reason);
+void flash_map_free(struct flash_map *map);
+
+/// The presets. `index` from 0; NULL past the last.
+const struct flash_map *flash_map_preset(size_t index);
+const struct flash_map *flash_map_preset_named(const char *name);
+
+/* Rules (host/map/rules.c). */
+
+enum flash_map_weight {
+    FLASH_MAP_ERROR,   ///< a rule is broken: does not work, or will not survive
+    FLASH_MAP_WARNING, ///< works, but surprises are likely
+    FLASH_MAP_ADVICE,  ///< could be better (erase blocks, room to grow)
+};
+
+/// A broken rule. The names are stable: tests, scripts and docs/FLASHMAP.md use them ("overlap", "system-sectors").
+struct flash_map_finding {
+    const char *rule;
+    enum flash_map_weight weight;
+    uint32_t address; ///< where, and how far
+    uint32_t length;
+    char text[FLASH_MAP_TEXT]; ///< a sentence with the addresses
+};
+
+#define FLASH_MAP_FINDINGS 64u
+
+/// One rule, for `oneslot map rules` and the docs.
+struct flash_map_rule {
+    const char *name;
+    const char *says;   ///< the rule, a sentence
+    const char *source; ///< where it is from
+};
+/// `index` from 0; NULL past the last.
+const struct flash_map_rule *flash_map_rule(size_t index);
+
+/// Looks for every broken rule, in the order of addresses. Returns how many (at the most FLASH_MAP_FINDINGS are kept).
+size_t flash_map_check(const struct flash_map *map, struct flash_map_finding *findings);
+
+/// The SDK's sectors at the end of an ESP8266's flash, in bytes: 16 KiB for SDK 1, 20 KiB for 2 and 3.
+uint32_t flash_map_system_size(uint8_t sdk);
+
+/* Planner (host/map/planner.c). */
+
+struct flash_map_wishes {
+    enum flash_map_chip chip;
+    uint32_t flash_size;
+    uint8_t sdk;             ///< 1 to 3; 0 = the newest
+    uint32_t firmware;       ///< bytes the image takes from flash 0 on (ESP32: the application's)
+    uint32_t grow;           ///< bytes it must be able to grow by at the least
+    uint32_t native;         ///< bytes of an executable area for native code; 0 = none
+    uint32_t user;           ///< bytes for the user's own sectors
+    uint32_t file_system;    ///< bytes of file system at the least; 0 = what is left, none if nothing is
+    uint32_t file_system_at; ///< its address; 0 = anywhere
+    bool oneslot;            ///< with Oneslot's reserved area (48 KiB)
+    bool low;                ///< put that area low, right behind the firmware, else where it costs no executable sector
+};
+
+/// Makes a map that flash_map_check accepts (no finding of weight ERROR or WARNING). Returns false when there is none,
+/// with the rule that stands against it and a sentence that says what would have to give, in bytes.
+bool flash_map_plan(struct flash_map *map, const struct flash_map_wishes *wishes, struct flash_map_finding *refusal);
+
+/* Pictures (host/map/draw_text.c, host/map/draw_svg.c). */
+
+/// A picture to scale for `width` columns; `colour`: with escape sequences. `other` (may be NULL): beside it, with what
+/// would move.
+void flash_map_draw(FILE *out, const struct flash_map *map, const struct flash_map *other, unsigned width, bool colour);
+
+/// The same as an SVG document. Returns false when writing failed.
+bool flash_map_draw_svg(FILE *out, const struct flash_map *map, const struct flash_map *other);
+
+/* Export (host/map/export.c). */
+
+/// "csv", "bin", "ld", "header", "cmake", "micropython", "json". Returns false with the reason for an unknown format or
+/// a map that has not what it needs.
+bool flash_map_export(FILE *out, const struct flash_map *map, const char *format, char *reason);
+
+/* Moving a device to another map (host/map/move.c). */
+
+struct flash_map_move {
+    const char *const *drop; ///< labels of regions that may be lost
+    size_t drops;
+};
+
+/// From the dump in `from` (from->bytes) makes the flash image of `to`, in `*out` (to->flash_size bytes, the caller's
+/// to free). `report` receives lines about what went where. Returns false with the reason.
+bool flash_map_move(const struct flash_map *from, const struct flash_map *to, const struct flash_map_move *how,
+                    uint8_t **out, FILE *report, char *reason);
+
+/* Commands of `oneslot map`: each gets its own argv, argv[0] its name. */
+int cmd_map_plan(int argc, char **argv);
+int cmd_map_check(int argc, char **argv);
+int cmd_map_show(int argc, char **argv);
+int cmd_map_export(int argc, char **argv);
+int cmd_map_move(int argc, char **argv);
+
+#endif
