@@ -8,53 +8,53 @@
 #define ONESLOT_ERROR_H
 
 /// X(name, number, sentence): the name without its prefix, the number in flash, the sentence a person reads.
-#define ONESLOT_ERRORS(X) \
-    X(NONE, 0, "ok") \
-    /* the flash chip */ \
-    X(FLASH_READ, 1, "the flash chip did not answer a read") \
-    X(FLASH_PROGRAM, 2, "the flash chip did not take a program") \
-    X(FLASH_ERASE, 3, "the flash chip did not take an erase") \
-    X(FLASH_RANGE, 4, "the address lies outside the flash chip") \
-    X(FLASH_VERIFY, 5, "the flash does not hold what was written to it") \
-    /* journal, layout, flash map */ \
-    X(JOURNAL_EMPTY, 10, "the journal holds no valid record") \
-    X(JOURNAL_WRITE, 11, "the journal could not be written") \
-    X(NO_LAYOUT, 12, "this flash was not made by oneslot image: no loader was found at its start") \
-    X(MAP_INVALID, 13, "the flash map is damaged or not a partition table") \
-    X(MAP_OVERLAP, 14, "two regions of the flash map overlap") \
-    X(MAP_RANGE, 15, "a region of the flash map lies outside the flash chip or off a sector boundary") \
-    X(CONFIG_INVALID, 16, "the configuration beside the flash map is damaged") \
-    /* the source of the image */ \
-    X(FS_MISSING, 20, "no littlefs file system was found where the flash map says") \
-    X(FS_VERSION, 21, "the file system is of an unknown littlefs version") \
-    X(FS_CORRUPT, 22, "the file system is damaged") \
-    X(FILE_MISSING, 23, "there is no such file") \
-    X(FILE_NOT_FILE, 24, "the path is a directory, not a file") \
-    X(FILE_EMPTY, 25, "the file is empty") \
-    X(FILE_READ, 26, "the file could not be read to its end") \
-    X(FILE_CHANGED, 27, "the file is no longer the one that was proven") \
-    X(PATH_INVALID, 28, "the path is empty, too long or names no such region") \
-    /* the image */ \
-    X(IMAGE_UNKNOWN, 40, "the file is no firmware image that is known here") \
-    X(IMAGE_CHIP, 41, "the image is for another chip") \
-    X(IMAGE_TRUNCATED, 42, "the image is cut short: its header promises more bytes than the file holds") \
-    X(IMAGE_HEADER, 43, "the image's header is damaged") \
-    X(IMAGE_CHECKSUM, 44, "the image's checksum is wrong") \
-    X(IMAGE_CRC, 45, "the image's CRC is wrong") \
-    X(IMAGE_MD5, 46, "the image's MD5 is wrong") \
-    X(IMAGE_SHA256, 47, "the file's SHA-256 is not the one that was asked for") \
-    X(IMAGE_UNPROVEN, 48, "the image carries no proof of its whole content: give its SHA-256 with the request") \
-    X(IMAGE_TOO_LARGE, 49, "the image is larger than the firmware's region") \
-    X(IMAGE_OVERLAP, 50, "the image would overwrite the reserved area, the file system or its own source") \
-    X(IMAGE_MEMORY, 51, "the image loads into memory that the loader needs") \
-    X(IMAGE_NEEDS_BOOT, 52, "this image needs Espressif's boot loader in the first sector, which is not there") \
-    X(IMAGE_LENGTH, 53, "the file holds more or fewer bytes than its image says") \
-    /* the installation */ \
-    X(TRIAL_EXPIRED, 70, "the new firmware did not confirm itself; the fallback was put back") \
-    X(NO_FALLBACK, 71, "the new firmware did not confirm itself, and there is no fallback to put back") \
-    X(NOTHING_TO_DO, 72, "there is nothing to do") \
-    X(APPLICATION_BROKEN, 73, "the application is damaged and no image to mend it was found") \
-    X(ARGUMENT, 75, "an argument is out of range") \
+#define ONESLOT_ERRORS(X)                                                                                              \
+    X(NONE, 0, "ok")                                                                                                   \
+    /* the flash chip */                                                                                               \
+    X(FLASH_READ, 1, "the flash chip did not answer a read")                                                           \
+    X(FLASH_PROGRAM, 2, "the flash chip did not take a program")                                                       \
+    X(FLASH_ERASE, 3, "the flash chip did not take an erase")                                                          \
+    X(FLASH_RANGE, 4, "the address lies outside the flash chip")                                                       \
+    X(FLASH_VERIFY, 5, "the flash does not hold what was written to it")                                               \
+    /* journal, layout, flash map */                                                                                   \
+    X(JOURNAL_EMPTY, 10, "the journal holds no valid record")                                                          \
+    X(JOURNAL_WRITE, 11, "the journal could not be written")                                                           \
+    X(NO_LAYOUT, 12, "this flash was not made by oneslot image: no loader was found at its start")                     \
+    X(MAP_INVALID, 13, "the flash map is damaged or not a partition table")                                            \
+    X(MAP_OVERLAP, 14, "two regions of the flash map overlap")                                                         \
+    X(MAP_RANGE, 15, "a region of the flash map lies outside the flash chip or off a sector boundary")                 \
+    X(CONFIG_INVALID, 16, "the configuration beside the flash map is damaged")                                         \
+    /* the source of the image */                                                                                      \
+    X(FS_MISSING, 20, "no littlefs file system was found where the flash map says")                                    \
+    X(FS_VERSION, 21, "the file system is of an unknown littlefs version")                                             \
+    X(FS_CORRUPT, 22, "the file system is damaged")                                                                    \
+    X(FILE_MISSING, 23, "there is no such file")                                                                       \
+    X(FILE_NOT_FILE, 24, "the path is a directory, not a file")                                                        \
+    X(FILE_EMPTY, 25, "the file is empty")                                                                             \
+    X(FILE_READ, 26, "the file could not be read to its end")                                                          \
+    X(FILE_CHANGED, 27, "the file is no longer the one that was proven")                                               \
+    X(PATH_INVALID, 28, "the path is empty, too long or names no such region")                                         \
+    /* the image */                                                                                                    \
+    X(IMAGE_UNKNOWN, 40, "the file is no firmware image that is known here")                                           \
+    X(IMAGE_CHIP, 41, "the image is for another chip")                                                                 \
+    X(IMAGE_TRUNCATED, 42, "the image is cut short: its header promises more bytes than the file holds")               \
+    X(IMAGE_HEADER, 43, "the image's header is damaged")                                                               \
+    X(IMAGE_CHECKSUM, 44, "the image's checksum is wrong")                                                             \
+    X(IMAGE_CRC, 45, "the image's CRC is wrong")                                                                       \
+    X(IMAGE_MD5, 46, "the image's MD5 is wrong")                                                                       \
+    X(IMAGE_SHA256, 47, "the file's SHA-256 is not the one that was asked for")                                        \
+    X(IMAGE_UNPROVEN, 48, "the image carries no proof of its whole content: give its SHA-256 with the request")        \
+    X(IMAGE_TOO_LARGE, 49, "the image is larger than the firmware's region")                                           \
+    X(IMAGE_OVERLAP, 50, "the image would overwrite the reserved area, the file system or its own source")             \
+    X(IMAGE_MEMORY, 51, "the image loads into memory that the loader needs")                                           \
+    X(IMAGE_NEEDS_BOOT, 52, "this image needs Espressif's boot loader in the first sector, which is not there")        \
+    X(IMAGE_LENGTH, 53, "the file holds more or fewer bytes than its image says")                                      \
+    /* the installation */                                                                                             \
+    X(TRIAL_EXPIRED, 70, "the new firmware did not confirm itself; the fallback was put back")                         \
+    X(NO_FALLBACK, 71, "the new firmware did not confirm itself, and there is no fallback to put back")                \
+    X(NOTHING_TO_DO, 72, "there is nothing to do")                                                                     \
+    X(APPLICATION_BROKEN, 73, "the application is damaged and no image to mend it was found")                          \
+    X(ARGUMENT, 75, "an argument is out of range")                                                                     \
     X(BUSY, 76, "an upgrade is under way already")
 
 /// An outcome or a failure; ONESLOT_ERROR_NONE (0) is success.

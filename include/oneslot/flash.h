@@ -13,9 +13,9 @@
 #include "oneslot/error.h"
 
 /// Geometry, the same on every chip served (W25Q32 data sheet and its kin).
-#define ONESLOT_PAGE_SIZE 256u
+#define ONESLOT_PAGE_SIZE   256u
 #define ONESLOT_SECTOR_SIZE 4096u
-#define ONESLOT_BLOCK_SIZE 65536u
+#define ONESLOT_BLOCK_SIZE  65536u
 
 /// A flash chip. Each function returns 0 for success and anything else for failure; it may fail and be called
 /// again. Addresses, lengths and buffers handed to them are multiples of 4 (ESP8266 ROM: SPIRead, SPIWrite);

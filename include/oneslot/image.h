@@ -28,10 +28,10 @@ enum oneslot_image_kind {
 
 /// What an image proves itself with, as bits. CHECKSUM and LENGTH alone do not prove a whole image.
 #define ONESLOT_PROOF_CHECKSUM 0x01u /* the ROM's 8-bit XOR over the RAM segments */
-#define ONESLOT_PROOF_LENGTH 0x02u   /* a length word that agrees with the file */
-#define ONESLOT_PROOF_CRC32 0x04u
-#define ONESLOT_PROOF_MD5 0x08u
-#define ONESLOT_PROOF_SHA256 0x10u   /* the SHA-256 that was asked for */
+#define ONESLOT_PROOF_LENGTH   0x02u /* a length word that agrees with the file */
+#define ONESLOT_PROOF_CRC32    0x04u
+#define ONESLOT_PROOF_MD5      0x08u
+#define ONESLOT_PROOF_SHA256   0x10u /* the SHA-256 that was asked for */
 /// Any of these proves every byte.
 #define ONESLOT_PROOF_WHOLE (ONESLOT_PROOF_CRC32 | ONESLOT_PROOF_MD5 | ONESLOT_PROOF_SHA256)
 
@@ -46,24 +46,24 @@ struct oneslot_segment {
 /// What a file turned out to be.
 struct oneslot_image {
     enum oneslot_image_kind kind;
-    uint32_t size;     ///< bytes of the file that are the image (all of it, unless the source is raw)
-    uint32_t target;   ///< flash address of byte 0: 0, or 0x1000 for USER1
-    uint32_t entry;    ///< of what the boot ROM (or boot_v1.x) enters
-    uint8_t proofs;    ///< ONESLOT_PROOF_* that hold
+    uint32_t size;         ///< bytes of the file that are the image (all of it, unless the source is raw)
+    uint32_t target;       ///< flash address of byte 0: 0, or 0x1000 for USER1
+    uint32_t entry;        ///< of what the boot ROM (or boot_v1.x) enters
+    uint8_t proofs;        ///< ONESLOT_PROOF_* that hold
     uint8_t boot_segments; ///< how many of `segment`, from the first, the boot ROM itself loads
     uint8_t segment_count;
     struct oneslot_segment segment[ONESLOT_IMAGE_SEGMENTS]; ///< in the order of the file, eboot's before the sketch's
-    uint32_t header;   ///< the first four bytes of the file
-    uint8_t sha256[32]; ///< of the file's first `size` bytes, as they are
+    uint32_t header;                                        ///< the first four bytes of the file
+    uint8_t sha256[32];                                     ///< of the file's first `size` bytes, as they are
 };
 
 /// What an image has to keep to.
 struct oneslot_image_limits {
-    uint32_t firmware;       ///< end (exclusive) of the region an image may occupy
+    uint32_t firmware;             ///< end (exclusive) of the region an image may occupy
     const struct oneslot_map *map; ///< regions it may not touch (all but those of type app); NULL for no such check
-    uint32_t memory_start;   ///< memory it must not load into: the loader's code
-    uint32_t memory_end;     ///< exclusive
-    uint32_t stack_start;    ///< and the stack's, which the ROM and the loader share
+    uint32_t memory_start;         ///< memory it must not load into: the loader's code
+    uint32_t memory_end;           ///< exclusive
+    uint32_t stack_start;          ///< and the stack's, which the ROM and the loader share
     uint32_t stack_end;
     const uint8_t *expected; ///< SHA-256 it must have; NULL for none
 };

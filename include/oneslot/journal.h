@@ -23,18 +23,18 @@
 #include "oneslot/layout.h"
 
 #define ONESLOT_JOURNAL_SECTORS 2u
-#define ONESLOT_SLOT_SIZE 1024u
-#define ONESLOT_SLOTS 8u /* in both sectors */
-#define ONESLOT_SEAL_OFFSET 512u
-#define ONESLOT_SEAL_SIZE 8u
-#define ONESLOT_CLAIM_OFFSET 768u
-#define ONESLOT_MARKS_OFFSET 776u
-#define ONESLOT_MARK_SIZE 8u
-#define ONESLOT_MARKS 31u
-#define ONESLOT_TRIAL_MAX 32u /* boots; each takes one word of the marks page */
-#define ONESLOT_PLAN_SIZE 96u
-#define ONESLOT_RECORD_MAGIC 0x4a4c5331u /* "1SLJ" */
-#define ONESLOT_RECORD_VERSION 1u
+#define ONESLOT_SLOT_SIZE       1024u
+#define ONESLOT_SLOTS           8u /* in both sectors */
+#define ONESLOT_SEAL_OFFSET     512u
+#define ONESLOT_SEAL_SIZE       8u
+#define ONESLOT_CLAIM_OFFSET    768u
+#define ONESLOT_MARKS_OFFSET    776u
+#define ONESLOT_MARK_SIZE       8u
+#define ONESLOT_MARKS           31u
+#define ONESLOT_TRIAL_MAX       32u /* boots; each takes one word of the marks page */
+#define ONESLOT_PLAN_SIZE       96u
+#define ONESLOT_RECORD_MAGIC    0x4a4c5331u /* "1SLJ" */
+#define ONESLOT_RECORD_VERSION  1u
 
 enum oneslot_state {
     ONESLOT_STATE_IDLE = 0,       ///< provisioned, nothing asked for yet
@@ -46,37 +46,37 @@ enum oneslot_state {
 };
 
 /// Flags of a request.
-#define ONESLOT_REQUEST_SHA256 0x01u   /* `expected` is set and must match */
-#define ONESLOT_REQUEST_WATCH 0x02u    /* came from the watch path */
+#define ONESLOT_REQUEST_SHA256   0x01u /* `expected` is set and must match */
+#define ONESLOT_REQUEST_WATCH    0x02u /* came from the watch path */
 #define ONESLOT_REQUEST_FALLBACK 0x04u /* puts the fallback back after a trial; never tried again */
 #define ONESLOT_REQUEST_RECOVERY 0x08u /* mends a damaged application without having been asked */
 
 /// The state as it lies in flash: 512 bytes, little endian.
 struct oneslot_record {
-    uint32_t magic;                   ///< ONESLOT_RECORD_MAGIC; set by append
-    uint32_t sequence;                ///< rises by at least one with each record; set by append
-    uint8_t version;                  ///< ONESLOT_RECORD_VERSION; set by append
-    uint8_t state;                    ///< enum oneslot_state
-    uint8_t outcome;                  ///< enum oneslot_error: how the last request ended
-    uint8_t flags;                    ///< ONESLOT_REQUEST_*
-    uint8_t trial_boots;              ///< boots that the new firmware has to confirm itself; 0 = no trial
-    uint8_t kind;                     ///< enum oneslot_image_kind of the image being installed
-    uint8_t installed_kind;           ///< the same of the image that runs
-    uint8_t plan_shift;               ///< a bit of `plan` stands for 1 << plan_shift sectors
-    uint32_t size;                    ///< bytes of the image being installed
-    uint32_t target;                  ///< flash address of its first byte
-    uint32_t installed_size;          ///< bytes of the image that runs; 0 = not known
-    uint32_t detail;                  ///< a number that belongs to `outcome`: an address or a size
-    char path[ONESLOT_PATH_MAX];      ///< the request's file, zero-padded
-    char fallback[ONESLOT_PATH_MAX];  ///< the file to put back after a failed trial, zero-padded; empty for none
-    uint8_t expected[32];             ///< SHA-256 the file must have, with ONESLOT_REQUEST_SHA256
-    uint8_t attempted[32];            ///< SHA-256 of the file that was last proven or refused; zero if none
-    uint8_t installed[32];            ///< SHA-256 of the image that runs, as its file was; zero if not known
-    uint8_t floor[8];                 ///< lowest version that may be installed; zero (kept for packages)
-    uint8_t watched[32];              ///< SHA-256 of the watch file that was last looked at; zero if none
-    uint8_t plan[ONESLOT_PLAN_SIZE];  ///< INSTALLING: a bit for each (group of) sector that is still to be written
-    uint32_t header;                  ///< first four bytes of the image's file (flash holds the device's bytes 2 and 3)
-    uint32_t crc;                     ///< CRC-32 of the bytes before; set by append
+    uint32_t magic;                  ///< ONESLOT_RECORD_MAGIC; set by append
+    uint32_t sequence;               ///< rises by at least one with each record; set by append
+    uint8_t version;                 ///< ONESLOT_RECORD_VERSION; set by append
+    uint8_t state;                   ///< enum oneslot_state
+    uint8_t outcome;                 ///< enum oneslot_error: how the last request ended
+    uint8_t flags;                   ///< ONESLOT_REQUEST_*
+    uint8_t trial_boots;             ///< boots that the new firmware has to confirm itself; 0 = no trial
+    uint8_t kind;                    ///< enum oneslot_image_kind of the image being installed
+    uint8_t installed_kind;          ///< the same of the image that runs
+    uint8_t plan_shift;              ///< a bit of `plan` stands for 1 << plan_shift sectors
+    uint32_t size;                   ///< bytes of the image being installed
+    uint32_t target;                 ///< flash address of its first byte
+    uint32_t installed_size;         ///< bytes of the image that runs; 0 = not known
+    uint32_t detail;                 ///< a number that belongs to `outcome`: an address or a size
+    char path[ONESLOT_PATH_MAX];     ///< the request's file, zero-padded
+    char fallback[ONESLOT_PATH_MAX]; ///< the file to put back after a failed trial, zero-padded; empty for none
+    uint8_t expected[32];            ///< SHA-256 the file must have, with ONESLOT_REQUEST_SHA256
+    uint8_t attempted[32];           ///< SHA-256 of the file that was last proven or refused; zero if none
+    uint8_t installed[32];           ///< SHA-256 of the image that runs, as its file was; zero if not known
+    uint8_t floor[8];                ///< lowest version that may be installed; zero (kept for packages)
+    uint8_t watched[32];             ///< SHA-256 of the watch file that was last looked at; zero if none
+    uint8_t plan[ONESLOT_PLAN_SIZE]; ///< INSTALLING: a bit for each (group of) sector that is still to be written
+    uint32_t header;                 ///< first four bytes of the image's file (flash holds the device's bytes 2 and 3)
+    uint32_t crc;                    ///< CRC-32 of the bytes before; set by append
 };
 
 _Static_assert(sizeof(struct oneslot_record) == 512, "journal record");
@@ -92,9 +92,9 @@ struct oneslot_journal {
 enum oneslot_error oneslot_journal_load(const struct oneslot_journal *journal, struct oneslot_record *record,
                                         uint32_t *slot);
 
-/// Makes the newest seal firm, then claims a slot and appends `record` (magic, version, sequence and crc are filled in), reads it
-/// back and seals it. After NONE it survives any cut. A bad page costs a slot, not the record: the next slots are
-/// tried. `slot` (may be NULL) receives its number. Returns NONE or JOURNAL_WRITE.
+/// Makes the newest seal firm, then claims a slot and appends `record` (magic, version, sequence and crc are filled
+/// in), reads it back and seals it. After NONE it survives any cut. A bad page costs a slot, not the record: the next
+/// slots are tried. `slot` (may be NULL) receives its number. Returns NONE or JOURNAL_WRITE.
 enum oneslot_error oneslot_journal_append(const struct oneslot_journal *journal, struct oneslot_record *record,
                                           uint32_t *slot);
 

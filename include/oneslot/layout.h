@@ -11,7 +11,7 @@
 #include "oneslot/flash.h"
 
 #define ONESLOT_LAYOUT_ADDRESS 16u
-#define ONESLOT_LAYOUT_MAGIC 0x4c4c5331u /* "1SLL" */
+#define ONESLOT_LAYOUT_MAGIC   0x4c4c5331u /* "1SLL" */
 #define ONESLOT_LAYOUT_VERSION 1u
 
 /// Flags of the layout.
@@ -22,35 +22,35 @@
 
 /// The layout block, 64 bytes, little endian.
 struct oneslot_layout {
-    uint32_t magic;       ///< ONESLOT_LAYOUT_MAGIC
-    uint8_t version;      ///< ONESLOT_LAYOUT_VERSION
-    uint8_t flags;        ///< ONESLOT_LAYOUT_*
-    uint16_t reserved;    ///< 0
-    uint32_t flash_size;  ///< bytes of the real chip
-    uint32_t displaced;   ///< sector that holds the application's first sector
-    uint32_t journal;     ///< two sectors
-    uint32_t map;         ///< one sector: partition table, configuration
-    uint32_t installer;   ///< ONESLOT_INSTALLER_SIZE bytes, a multiple of 4 KiB
-    uint32_t firmware;    ///< end (exclusive) of the region that the application's image may occupy; it begins at 0
-    uint32_t spare[7];    ///< 0
-    uint32_t crc;         ///< CRC-32 (zlib's) of the bytes before
+    uint32_t magic;      ///< ONESLOT_LAYOUT_MAGIC
+    uint8_t version;     ///< ONESLOT_LAYOUT_VERSION
+    uint8_t flags;       ///< ONESLOT_LAYOUT_*
+    uint16_t reserved;   ///< 0
+    uint32_t flash_size; ///< bytes of the real chip
+    uint32_t displaced;  ///< sector that holds the application's first sector
+    uint32_t journal;    ///< two sectors
+    uint32_t map;        ///< one sector: partition table, configuration
+    uint32_t installer;  ///< ONESLOT_INSTALLER_SIZE bytes, a multiple of 4 KiB
+    uint32_t firmware;   ///< end (exclusive) of the region that the application's image may occupy; it begins at 0
+    uint32_t spare[7];   ///< 0
+    uint32_t crc;        ///< CRC-32 (zlib's) of the bytes before
 };
 
 /// Offset of the configuration in the map's sector, behind the 0xc00 bytes a partition table may take.
-#define ONESLOT_CONFIG_OFFSET 0xc00u
-#define ONESLOT_CONFIG_MAGIC 0x434c5331u /* "1SLC" */
+#define ONESLOT_CONFIG_OFFSET  0xc00u
+#define ONESLOT_CONFIG_MAGIC   0x434c5331u /* "1SLC" */
 #define ONESLOT_CONFIG_VERSION 1u
 /// Longest path, in bytes, of a request, a fallback or a watch (a terminating zero is not stored).
 #define ONESLOT_PATH_MAX 120u
 
 /// The configuration, 256 bytes, little endian, written by `oneslot image` only.
 struct oneslot_config {
-    uint32_t magic;                ///< ONESLOT_CONFIG_MAGIC
-    uint8_t version;               ///< ONESLOT_CONFIG_VERSION
-    uint8_t reserved[3];           ///< 0
-    char watch[ONESLOT_PATH_MAX];  ///< path whose presence starts an upgrade, zero-padded; empty for none
-    uint8_t spare[124];            ///< 0 (a later version puts board name and keys here)
-    uint32_t crc;                  ///< CRC-32 of the bytes before
+    uint32_t magic;               ///< ONESLOT_CONFIG_MAGIC
+    uint8_t version;              ///< ONESLOT_CONFIG_VERSION
+    uint8_t reserved[3];          ///< 0
+    char watch[ONESLOT_PATH_MAX]; ///< path whose presence starts an upgrade, zero-padded; empty for none
+    uint8_t spare[124];           ///< 0 (a later version puts board name and keys here)
+    uint32_t crc;                 ///< CRC-32 of the bytes before
 };
 
 _Static_assert(sizeof(struct oneslot_layout) == 64, "layout block");

@@ -9,26 +9,26 @@
 
 #include "oneslot/flash.h"
 
-#define ONESLOT_MAP_ENTRIES 24u  ///< entries that we hold in memory; the format has room for 95
-#define ONESLOT_MAP_BYTES 0xc00u ///< bytes of a partition table with its MD5 row
+#define ONESLOT_MAP_ENTRIES 24u    ///< entries that we hold in memory; the format has room for 95
+#define ONESLOT_MAP_BYTES   0xc00u ///< bytes of a partition table with its MD5 row
 
-#define ONESLOT_TYPE_APP 0x00u
-#define ONESLOT_TYPE_DATA 0x01u
-#define ONESLOT_SUBTYPE_APP_FACTORY 0x00u
-#define ONESLOT_SUBTYPE_DATA_PHY 0x01u
-#define ONESLOT_SUBTYPE_DATA_FAT 0x81u
-#define ONESLOT_SUBTYPE_DATA_SPIFFS 0x82u
+#define ONESLOT_TYPE_APP              0x00u
+#define ONESLOT_TYPE_DATA             0x01u
+#define ONESLOT_SUBTYPE_APP_FACTORY   0x00u
+#define ONESLOT_SUBTYPE_DATA_PHY      0x01u
+#define ONESLOT_SUBTYPE_DATA_FAT      0x81u
+#define ONESLOT_SUBTYPE_DATA_SPIFFS   0x82u
 #define ONESLOT_SUBTYPE_DATA_LITTLEFS 0x83u
 /// Ours, in the range that ESP-IDF leaves to applications (types 0x40-0xfe).
-#define ONESLOT_TYPE_ONESLOT 0x40u
-#define ONESLOT_SUBTYPE_LOADER 0x00u
+#define ONESLOT_TYPE_ONESLOT      0x40u
+#define ONESLOT_SUBTYPE_LOADER    0x00u
 #define ONESLOT_SUBTYPE_DISPLACED 0x01u
-#define ONESLOT_SUBTYPE_JOURNAL 0x02u
-#define ONESLOT_SUBTYPE_MAP 0x03u
+#define ONESLOT_SUBTYPE_JOURNAL   0x02u
+#define ONESLOT_SUBTYPE_MAP       0x03u
 #define ONESLOT_SUBTYPE_INSTALLER 0x04u
-#define ONESLOT_SUBTYPE_NATIVE 0x05u /* executable area for native code */
-#define ONESLOT_SUBTYPE_USER 0x06u   /* the user's own sectors */
-#define ONESLOT_SUBTYPE_SYSTEM 0x07u /* sectors of the vendor's SDK at the end of flash */
+#define ONESLOT_SUBTYPE_NATIVE    0x05u /* executable area for native code */
+#define ONESLOT_SUBTYPE_USER      0x06u /* the user's own sectors */
+#define ONESLOT_SUBTYPE_SYSTEM    0x07u /* sectors of the vendor's SDK at the end of flash */
 
 /// One region.
 struct oneslot_partition {

@@ -20,20 +20,20 @@ struct oneslot {
 
 /// What to install and how.
 struct oneslot_options {
-    const uint8_t *sha256;  ///< 32 bytes that the file's SHA-256 must equal; NULL for none
-    const char *fallback;   ///< file to put back if the trial fails; NULL for none
-    uint32_t trial_boots;   ///< boots the new firmware has to call oneslot_confirm(); 0 = no trial; at most 32
+    const uint8_t *sha256; ///< 32 bytes that the file's SHA-256 must equal; NULL for none
+    const char *fallback;  ///< file to put back if the trial fails; NULL for none
+    uint32_t trial_boots;  ///< boots the new firmware has to call oneslot_confirm(); 0 = no trial; at most 32
 };
 
 /// How things stand.
 struct oneslot_status {
     enum oneslot_state state;
-    enum oneslot_error outcome; ///< how the last request ended; NONE while one is pending or none was made
-    uint32_t detail;            ///< an address or size that belongs to it
-    uint32_t trial_left;        ///< boots left to confirm, while state is TRIAL
+    enum oneslot_error outcome;      ///< how the last request ended; NONE while one is pending or none was made
+    uint32_t detail;                 ///< an address or size that belongs to it
+    uint32_t trial_left;             ///< boots left to confirm, while state is TRIAL
     char path[ONESLOT_PATH_MAX + 1]; ///< file of the last request
-    uint32_t installed_size;    ///< bytes of the image that runs; 0 = not known
-    uint8_t installed[32];      ///< its SHA-256
+    uint32_t installed_size;         ///< bytes of the image that runs; 0 = not known
+    uint8_t installed[32];           ///< its SHA-256
 };
 
 /// Finds Oneslot in the flash. `flash` is copied. Returns NONE, NO_LAYOUT or a flash error.
