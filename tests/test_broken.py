@@ -8,7 +8,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "broken"))
-from variants import VARIANTS  # noqa: E402
+from variants import JOURNAL_VARIANTS, VARIANTS  # noqa: E402
 
 CFLAGS = ["-std=c11", "-O2", "-w", "-D_DEFAULT_SOURCE", "-DLFS_NO_DEBUG", "-DLFS_NO_WARN", "-DLFS_NO_ERROR",
           "-DLFS_NO_ASSERT"]
@@ -27,11 +27,13 @@ def broken_sources(repo, variant):
     return sources
 
 
-def build_campaign(repo, build, folder, variant=None):
+CAMPAIGN = ("broken/small_campaign.c", "small_upgrade.c", "synthetic.c")
+
+
+def build_campaign(repo, build, folder, variant=None, tests=CAMPAIGN, libraries=()):
     """The small campaign as a program, with the engine as it is or a variant of it in front of the library's."""
     program = folder / "campaign"
-    sources = [repo / "tests" / "broken" / "small_campaign.c", repo / "tests" / "small_upgrade.c",
-               repo / "tests" / "synthetic.c"]
+    sources = [repo / "tests" / name for name in tests]
     if variant:
         for name, text in broken_sources(repo, variant).items():
             (folder / name).write_text(text)
@@ -39,7 +41,7 @@ def build_campaign(repo, build, folder, variant=None):
     includes = ["-I", repo / "include", "-I", repo, "-I", repo / "core", "-isystem", build / "deps" / "littlefs",
                 "-isystem", build / "deps" / "bearssl" / "inc"]
     command = [*shlex.split(os.environ.get("CC", "gcc")), *CFLAGS, *includes, *sources,
-               build / "host" / "libsim.a", build / "host" / "libcore.a", "-o", program]
+               build / "host" / "libsim.a", build / "host" / "libcore.a", *libraries, "-o", program]
     subprocess.run([str(word) for word in command], check=True)
     return program
 
@@ -63,3 +65,9 @@ def test_a_broken_engine_is_caught(repo, build, tmp_path, variant):
 
 def test_there_are_at_least_eight_broken_engines():
     assert len({variant.name for variant in VARIANTS}) >= 8
+
+
+@pytest.mark.parametrize("variant", JOURNAL_VARIANTS, ids=lambda variant: variant.name)
+def test_a_broken_journal_is_caught_by_its_own_test(repo, build, tmp_path, variant):
+    program = build_campaign(repo, build, tmp_path, variant, ("test_journal.c",), ("-lcmocka",))
+    assert run_campaign(program)[0] > 0, f"not caught: {variant.what}"

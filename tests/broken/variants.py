@@ -110,3 +110,15 @@ VARIANTS = (
          "    error = oneslot_source_open(&install->source, install->flash, &install->map, install->path);\n"),
     ), ("wrong",), (("install_steps.c", (NO_VERIFY,)),)),
 )
+
+# Faults that the journal's own test must catch: in an upgrade a second safeguard covers for them.
+JOURNAL_VARIANTS = (
+    Variant("seal_not_made_firm", "the newest seal, which a cut may have left half-way, is not programmed again",
+            "journal.c", (
+        ("    if (scan.newest != NO_SLOT && !program_zeros(journal, slot_address(journal, scan.newest) + "
+         "ONESLOT_SEAL_OFFSET)) {\n", "    if (false) {\n"),
+    ), ("failed",)),
+    Variant("half_mark_counts", "a mark whose second word is damaged counts", "journal.c", (
+        ("        if (have[0] == want[0] && have[1] == want[1]) {\n", "        if (have[0] == want[0]) {\n"),
+    ), ("failed",)),
+)
