@@ -1,7 +1,7 @@
 # The host tool `oneslot`, plain and with sanitizers. Loader and installer lie inside it, so that the one file is all
 # that a user needs.
 
-HOST_SOURCES := $(sort $(wildcard host/*.c))
+HOST_SOURCES := $(sort $(wildcard host/*.c host/map/*.c))
 HOST_LIBS := $(if $(wildcard sim/sim.mk),$(LIBSIM)) $(LIBCORE)
 ASAN_HOST_LIBS := $(if $(wildcard sim/sim.mk),$(ASAN_LIBSIM)) $(ASAN_LIBCORE)
 HOST_LOADER := $(BUILD)/esp8266/loader.bin

@@ -20,6 +20,7 @@ struct command {
 static const struct command COMMANDS[] = {
     {"image", cmd_image, "make a flash image from a stock firmware"},
     {"info", cmd_info, "say what a firmware file or a flash dump is"},
+    {"map", cmd_map, "plan, check, draw, export and move flash maps"},
     {"fs", cmd_fs, "list, read and write the files in a flash image"},
     {"request", cmd_request, "ask for an upgrade, as the application would"},
     {"cancel", cmd_cancel, "take a request back"},

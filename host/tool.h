@@ -29,6 +29,7 @@ int cmd_request(int argc, char **argv);
 int cmd_cancel(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_run(int argc, char **argv);
+int cmd_map(int argc, char **argv);
 int cmd_prove(int argc, char **argv);
 
 /// The next option as getopt_long() gives it. At a wrong one it says so and returns '?': then return TOOL_USAGE.

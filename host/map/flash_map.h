@@ -29,14 +29,42 @@ enum flash_map_chip {
     FLASH_MAP_CHIPS
 };
 
+/// What a map was read from.
+enum flash_map_origin {
+    FLASH_MAP_PRESET,
+    FLASH_MAP_CSV,
+    FLASH_MAP_TABLE,    ///< a binary partition table
+    FLASH_MAP_DUMP,     ///< a whole flash; `bytes` holds it
+    FLASH_MAP_FIRMWARE, ///< a firmware as it is flashed: the map it implies; `bytes` holds it from flash 0 on
+    FLASH_MAP_PLANNED,
+};
+
+/// Faults of a binary table as such; the rows that could be read are in the map all the same.
+#define FLASH_MAP_FAULT_MAGIC  0x01u ///< a row begins with neither 0x50aa nor 0xebeb
+#define FLASH_MAP_FAULT_MD5    0x02u ///< the MD5 row does not match
+#define FLASH_MAP_FAULT_NO_MD5 0x04u ///< there is no MD5 row
+#define FLASH_MAP_FAULT_BEHIND 0x08u ///< rows behind the MD5 row
+#define FLASH_MAP_FAULT_ROWS   0x10u ///< more than ONESLOT_MAP_ENTRIES rows; the others are not in the map
+#define FLASH_MAP_FAULT_EMPTY  0x20u ///< no row at all
+
 /// A map with what the partition table itself does not say.
 struct flash_map {
     char name[64];  ///< preset's name or file's, for people
     char note[200]; ///< what it is, for people; may be empty
     enum flash_map_chip chip;
-    uint32_t flash_size;    ///< bytes
-    uint8_t sdk;            ///< major version of the ESP8266's vendor SDK, 1 to 3; 0 = unknown or not for this chip
+    uint32_t flash_size; ///< bytes
+    uint8_t sdk;         ///< major version of the ESP8266's vendor SDK, 1 to 3; 0 = unknown or not for this chip
+    /// Sectors that the SDK's data takes at the end of an ESP8266's flash where a firmware has changed it (Arduino: 4,
+    /// its PHY data is in the program); 0 = as the SDK has it. See flash_map_system().
+    uint8_t system_sectors;
+    /// Flash address from which code of the ESP8266 runs in place, as its linker script has it: 0x9000 in MicroPython,
+    /// 0x1010 in Arduino, 0x10000 in NodeMCU; 0 = not known.
+    uint32_t irom;
     struct oneslot_map map; ///< regions in the order of the table
+    enum flash_map_origin origin;
+    uint32_t faults;   ///< FLASH_MAP_FAULT_*
+    uint32_t fault_at; ///< address in the dump, or offset in the table's file, of the first row that is wrong
+    uint32_t table;    ///< address of the table in a dump; 0 = none
     /// The bytes that the map was read from, when it was a dump of a flash or a firmware image: NULL else. Owned.
     uint8_t *bytes;
     uint32_t size;
@@ -46,12 +74,19 @@ struct flash_map {
 enum flash_map_chip flash_map_chip_parse(const char *text);
 const char *flash_map_chip_text(enum flash_map_chip chip);
 
+/// Bytes of the SDK's sectors at the end of this map's flash: what the firmware made of flash_map_system_size().
+uint32_t flash_map_system(const struct flash_map *map);
+
 /// What is wanted of a map that does not say it itself; zero (and FLASH_MAP_CHIPS) = not given.
 struct flash_map_hints {
     enum flash_map_chip chip;
     uint32_t flash_size;
     uint8_t sdk;
 };
+
+/// Takes one of the options that all commands have in common: "chip", "flash-size", "sdk". Returns false with the
+/// reason when the value is wrong or the option is none of these.
+bool flash_map_hint(struct flash_map_hints *hints, const char *option, const char *value, char *reason);
 
 /// Reads a map: `what` is a preset's name, or the path of a CSV, a binary table, a dump or a firmware image.
 /// Returns false with the reason in `reason` (FLASH_MAP_TEXT bytes). Broken rules are not looked for here: overlapping

@@ -1,0 +1,59 @@
+#include <string.h>
+#include <strings.h>
+
+#include "host/map/flash_map.h"
+#include "host/size.h"
+
+static const char *const NAMES[FLASH_MAP_CHIPS] = {
+    [FLASH_MAP_ESP8266] = "esp8266", [FLASH_MAP_ESP32] = "esp32",     [FLASH_MAP_ESP32S2] = "esp32s2",
+    [FLASH_MAP_ESP32S3] = "esp32s3", [FLASH_MAP_ESP32C2] = "esp32c2", [FLASH_MAP_ESP32C3] = "esp32c3",
+    [FLASH_MAP_ESP32C6] = "esp32c6", [FLASH_MAP_ESP32H2] = "esp32h2",
+};
+
+enum flash_map_chip flash_map_chip_parse(const char *text) {
+    // "ESP32-C3" is how the data sheets write it.
+    char plain[16];
+    size_t used = 0;
+    for (; *text != 0 && used + 1 < sizeof plain; text++) {
+        if (*text != '-') {
+            plain[used++] = *text;
+        }
+    }
+    plain[used] = 0;
+    unsigned chip = 0;
+    while (chip < FLASH_MAP_CHIPS && (*text != 0 || strcasecmp(plain, NAMES[chip]) != 0)) {
+        chip++;
+    }
+    return chip;
+}
+
+const char *flash_map_chip_text(enum flash_map_chip chip) {
+    return chip < FLASH_MAP_CHIPS ? NAMES[chip] : "unknown chip";
+}
+
+uint32_t flash_map_system(const struct flash_map *map) {
+    return map->system_sectors != 0 ? map->system_sectors * ONESLOT_SECTOR_SIZE : flash_map_system_size(map->sdk);
+}
+
+bool flash_map_hint(struct flash_map_hints *hints, const char *option, const char *value, char *reason) {
+    if (strcmp(option, "chip") == 0) {
+        hints->chip = flash_map_chip_parse(value);
+        snprintf(reason, FLASH_MAP_TEXT, "there is no chip '%s'", value);
+        return hints->chip != FLASH_MAP_CHIPS;
+    }
+    if (strcmp(option, "flash-size") == 0) {
+        uint8_t nibble;
+        snprintf(reason, FLASH_MAP_TEXT, "'%s' is no flash size", value);
+        return (flash_size_parse(value, &hints->flash_size, &nibble) || size_parse(value, &hints->flash_size)) &&
+               hints->flash_size % ONESLOT_SECTOR_SIZE == 0 && hints->flash_size != 0;
+    }
+    if (strcmp(option, "sdk") == 0) {
+        // "2", "2.2.1": the major version is what the map depends on.
+        bool known = value[0] >= '1' && value[0] <= '3' && (value[1] == 0 || value[1] == '.');
+        snprintf(reason, FLASH_MAP_TEXT, "'%s' is no version of the ESP8266's SDK: 1, 2 or 3", value);
+        hints->sdk = known ? (uint8_t)(value[0] - '0') : 0;
+        return known;
+    }
+    snprintf(reason, FLASH_MAP_TEXT, "there is no option '%s'", option);
+    return false;
+}
