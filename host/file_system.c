@@ -89,6 +89,23 @@ int file_system_format(struct file_system *fs, const struct file_system_kind *ki
     return error != 0 ? error : lfs_mount(&fs->lfs, &fs->config);
 }
 
+int file_system_format_like(struct file_system *fs, const struct file_system *model, uint32_t inline_max,
+                            uint8_t *region, uint32_t size) {
+    uint32_t block_size = model->config.block_size;
+    configure(fs, region, size, block_size, model->config.prog_size);
+    memset(region, 0xff, size);
+    fs->config.inline_max = inline_max < INLINE_MAX       ? INLINE_MAX
+                            : inline_max > block_size / 8 ? block_size / 8
+                                                          : inline_max;
+    fs->config.name_max = model->lfs.name_max;
+    fs->config.file_max = model->lfs.file_max;
+    fs->config.attr_max = model->lfs.attr_max;
+    fs->config.disk_version = model->version;
+    fs->version = model->version;
+    int error = size / block_size < 2 ? LFS_ERR_NOSPC : lfs_format(&fs->lfs, &fs->config);
+    return error != 0 ? error : lfs_mount(&fs->lfs, &fs->config);
+}
+
 enum oneslot_error file_system_mount(struct file_system *fs, uint8_t *region, uint32_t size) {
     struct oneslot_flash flash;
     ram_flash_init(&flash, region, size);

@@ -37,6 +37,11 @@ extern const struct file_system_kind file_system_arduino;
 /// Makes an empty one, of disk version 2.0, in `size` bytes of `region`, and mounts it. Returns a littlefs error.
 int file_system_format(struct file_system *fs, const struct file_system_kind *kind, uint8_t *region, uint32_t size);
 
+/// Makes an empty one that whoever reads `model` (mounted) can read too: with its block size, disk version and limits.
+/// Files of at most `inline_max` bytes will lie inside their directory. Mounts it; returns a littlefs error.
+int file_system_format_like(struct file_system *fs, const struct file_system *model, uint32_t inline_max,
+                            uint8_t *region, uint32_t size);
+
 /// Finds and mounts one. Returns NONE, FS_MISSING, FS_VERSION or FS_CORRUPT.
 enum oneslot_error file_system_mount(struct file_system *fs, uint8_t *region, uint32_t size);
 

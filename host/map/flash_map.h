@@ -144,12 +144,17 @@ struct flash_map_wishes {
     uint32_t user;           ///< bytes for the user's own sectors
     uint32_t file_system;    ///< bytes of file system at the least; 0 = what is left, none if nothing is
     uint32_t file_system_at; ///< its address; 0 = anywhere
+    /// Where it ends, for a firmware that has its size from the linker or the SDK; 0 = anywhere. Goes with
+    /// file_system_at.
+    uint32_t file_system_end;
     bool oneslot;            ///< with Oneslot's reserved area (48 KiB)
     bool low;                ///< put that area low, right behind the firmware, else where it costs no executable sector
 };
 
 /// Makes a map that flash_map_check accepts (no finding of weight ERROR or WARNING). Returns false when there is none,
-/// with the rule that stands against it and a sentence that says what would have to give, in bytes.
+/// with the rule that stands against it and a sentence that says what would have to give, in bytes: `length` of the
+/// refusal, so many less of the first option that it names. An option is named with the most that would do ("--grow
+/// 0x3000"): a byte more is refused. Options joined by "with" go together.
 bool flash_map_plan(struct flash_map *map, const struct flash_map_wishes *wishes, struct flash_map_finding *refusal);
 
 /* Pictures (host/map/draw_text.c, host/map/draw_svg.c). */
@@ -170,14 +175,46 @@ bool flash_map_export(FILE *out, const struct flash_map *map, const char *format
 /* Moving a device to another map (host/map/move.c). */
 
 struct flash_map_move {
-    const char *const *drop; ///< labels of regions that may be lost
+    const char *const *drop; ///< labels of old regions that may be lost
     size_t drops;
 };
 
+/// What happens to a region.
+enum flash_map_step_kind {
+    FLASH_MAP_STEP_KEEP,    ///< the same bytes in the same place
+    FLASH_MAP_STEP_COPY,    ///< the same bytes in another place
+    FLASH_MAP_STEP_REBUILD, ///< a file system made anew, its files copied
+    FLASH_MAP_STEP_WRITE,   ///< made for the new map
+    FLASH_MAP_STEP_ERASE,   ///< new, nothing in it yet
+    FLASH_MAP_STEP_DROP,    ///< left behind
+    FLASH_MAP_STEP_NOTE,    ///< something to know
+    FLASH_MAP_STEP_WARNING, ///< something to do
+};
+
+struct flash_map_step {
+    enum flash_map_step_kind kind;
+    char label[17];
+    uint32_t from; ///< old place; size 0 = there was none
+    uint32_t from_size;
+    uint32_t to; ///< new place; size 0 = there is none
+    uint32_t to_size;
+    char text[200]; ///< what it is, for people
+};
+
+#define FLASH_MAP_STEPS 96u
+
+struct flash_map_steps {
+    size_t count;
+    struct flash_map_step step[FLASH_MAP_STEPS];
+};
+
+/// "keep", "copy", ...
+const char *flash_map_step_name(enum flash_map_step_kind kind);
+
 /// From the dump in `from` (from->bytes) makes the flash image of `to`, in `*out` (to->flash_size bytes, the caller's
-/// to free). `report` receives lines about what went where. Returns false with the reason.
+/// to free), and says in `steps` what went where. Returns false with the reason; then there is no image.
 bool flash_map_move(const struct flash_map *from, const struct flash_map *to, const struct flash_map_move *how,
-                    uint8_t **out, FILE *report, char *reason);
+                    uint8_t **out, struct flash_map_steps *steps, char *reason);
 
 /* Commands of `oneslot map`: each gets its own argv, argv[0] its name. */
 int cmd_map_plan(int argc, char **argv);

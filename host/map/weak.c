@@ -34,13 +34,3 @@ WEAK bool flash_map_draw_svg(FILE *out, const struct flash_map *map, const struc
     (void)other;
     return false;
 }
-WEAK bool flash_map_move(const struct flash_map *from, const struct flash_map *to, const struct flash_map_move *how,
-                         uint8_t **out, FILE *report, char *reason) {
-    (void)from;
-    (void)to;
-    (void)how;
-    (void)out;
-    (void)report;
-    (void)reason;
-    return false;
-}
