@@ -18,14 +18,17 @@ static uint32_t get32(const uint8_t *bytes) {
 }
 
 static void put32(uint8_t *bytes, uint32_t value) {
-    for (unsigned i = 0; i < 4; i++)
+    for (unsigned i = 0; i < 4; i++) {
         bytes[i] = (uint8_t)(value >> (8 * i));
+    }
 }
 
 static bool is_erased(const uint8_t *row) {
-    for (unsigned i = 0; i < ROW_SIZE; i++)
-        if (row[i] != 0xff)
+    for (unsigned i = 0; i < ROW_SIZE; i++) {
+        if (row[i] != 0xff) {
             return false;
+        }
+    }
     return true;
 }
 
@@ -54,8 +57,9 @@ static void entry_encode(const struct oneslot_partition *partition, uint8_t *row
     put32(row + 4, partition->address);
     put32(row + 8, partition->size);
     memset(row + LABEL_OFFSET, 0, LABEL_SIZE);
-    for (unsigned i = 0; i < LABEL_SIZE && partition->label[i]; i++)
+    for (unsigned i = 0; i < LABEL_SIZE && partition->label[i]; i++) {
         row[LABEL_OFFSET + i] = (uint8_t)partition->label[i];
+    }
     put32(row + 28, partition->flags);
 }
 
@@ -66,15 +70,18 @@ static enum oneslot_error rows_decode(struct oneslot_map *map, const uint8_t *by
     for (uint32_t offset = 0; length - offset >= ROW_SIZE; offset += ROW_SIZE) {
         const uint8_t *row = bytes + offset;
         uint32_t magic = row[0] | (uint32_t)row[1] << 8;
-        if (is_erased(row))
+        if (is_erased(row)) {
             break;
-        if (proven)
+        }
+        if (proven) {
             return ONESLOT_ERROR_MAP_INVALID; // a row behind the MD5 is not covered by it
+        }
         if (magic == MAGIC_MD5) {
             uint8_t digest[br_md5_SIZE];
             md5(bytes, offset, digest);
-            if (memcmp(digest, row + MD5_OFFSET, sizeof digest) != 0)
+            if (memcmp(digest, row + MD5_OFFSET, sizeof digest) != 0) {
                 return ONESLOT_ERROR_MAP_INVALID;
+            }
             proven = true;
         } else if (magic == MAGIC_ENTRY && map->count < ONESLOT_MAP_ENTRIES) {
             entry_decode(&map->partition[map->count++], row);
@@ -97,15 +104,19 @@ static bool overlap(const struct oneslot_partition *a, const struct oneslot_part
 }
 
 static enum oneslot_error regions_check(const struct oneslot_map *map, uint32_t flash_size) {
-    for (uint32_t i = 0; i < map->count; i++)
-        if (!in_range(&map->partition[i], flash_size))
+    for (uint32_t i = 0; i < map->count; i++) {
+        if (!in_range(&map->partition[i], flash_size)) {
             return ONESLOT_ERROR_MAP_RANGE;
+        }
+    }
     for (uint32_t i = 0; i < map->count; i++) {
         for (uint32_t j = 0; j < i; j++) {
-            if (overlap(&map->partition[i], &map->partition[j]))
+            if (overlap(&map->partition[i], &map->partition[j])) {
                 return ONESLOT_ERROR_MAP_OVERLAP;
-            if (strcmp(map->partition[i].label, map->partition[j].label) == 0)
+            }
+            if (strcmp(map->partition[i].label, map->partition[j].label) == 0) {
                 return ONESLOT_ERROR_MAP_INVALID;
+            }
         }
     }
     return ONESLOT_ERROR_NONE;
@@ -114,48 +125,57 @@ static enum oneslot_error regions_check(const struct oneslot_map *map, uint32_t 
 enum oneslot_error oneslot_map_parse(struct oneslot_map *map, const uint8_t *bytes, uint32_t length,
                                      uint32_t flash_size) {
     enum oneslot_error error = rows_decode(map, bytes, length);
-    if (error)
+    if (error) {
         return error;
+    }
     return regions_check(map, flash_size);
 }
 
 enum oneslot_error oneslot_map_read(struct oneslot_map *map, const struct oneslot_flash *flash, uint32_t address,
                                     uint8_t *bytes) {
     enum oneslot_error error = oneslot_flash_read(flash, address, bytes, ONESLOT_MAP_BYTES);
-    if (error)
+    if (error) {
         return error;
+    }
     return oneslot_map_parse(map, bytes, ONESLOT_MAP_BYTES, flash->size);
 }
 
 void oneslot_map_write(const struct oneslot_map *map, uint8_t *bytes) {
     uint32_t length = map->count * ROW_SIZE;
     memset(bytes, 0xff, ONESLOT_MAP_BYTES);
-    for (uint32_t i = 0; i < map->count; i++)
+    for (uint32_t i = 0; i < map->count; i++) {
         entry_encode(&map->partition[i], bytes + i * ROW_SIZE);
+    }
     bytes[length] = MAGIC_MD5 & 0xff;
     bytes[length + 1] = MAGIC_MD5 >> 8;
     md5(bytes, length, bytes + length + MD5_OFFSET);
 }
 
 const struct oneslot_partition *oneslot_map_find(const struct oneslot_map *map, const char *label) {
-    for (uint32_t i = 0; i < map->count; i++)
-        if (strcmp(map->partition[i].label, label) == 0)
+    for (uint32_t i = 0; i < map->count; i++) {
+        if (strcmp(map->partition[i].label, label) == 0) {
             return &map->partition[i];
+        }
+    }
     return NULL;
 }
 
 static const struct oneslot_partition *find_data(const struct oneslot_map *map, uint8_t subtype) {
-    for (uint32_t i = 0; i < map->count; i++)
-        if (map->partition[i].type == ONESLOT_TYPE_DATA && map->partition[i].subtype == subtype)
+    for (uint32_t i = 0; i < map->count; i++) {
+        if (map->partition[i].type == ONESLOT_TYPE_DATA && map->partition[i].subtype == subtype) {
             return &map->partition[i];
+        }
+    }
     return NULL;
 }
 
 const struct oneslot_partition *oneslot_map_file_system(const struct oneslot_map *map) {
     const struct oneslot_partition *found = find_data(map, ONESLOT_SUBTYPE_DATA_LITTLEFS);
-    if (!found)
+    if (!found) {
         found = find_data(map, ONESLOT_SUBTYPE_DATA_SPIFFS);
-    if (!found)
+    }
+    if (!found) {
         found = find_data(map, ONESLOT_SUBTYPE_DATA_FAT);
+    }
     return found;
 }

@@ -25,14 +25,15 @@ struct place {
 /* Path */
 
 static bool digit_value(char character, uint32_t *value) {
-    if (character >= '0' && character <= '9')
+    if (character >= '0' && character <= '9') {
         *value = (uint32_t)(character - '0');
-    else if (character >= 'a' && character <= 'f')
+    } else if (character >= 'a' && character <= 'f') {
         *value = (uint32_t)(character - 'a') + 10;
-    else if (character >= 'A' && character <= 'F')
+    } else if (character >= 'A' && character <= 'F') {
         *value = (uint32_t)(character - 'A') + 10;
-    else
+    } else {
         return false;
+    }
     return true;
 }
 
@@ -44,15 +45,18 @@ static bool parse_number(const char *text, uint32_t limit, uint32_t *number) {
         base = 16;
         text += 2;
     }
-    if (!*text)
+    if (!*text) {
         return false;
+    }
     *number = 0;
     for (; *text; text++) {
-        if (!digit_value(*text, &digit) || digit >= base || *number > limit / base)
+        if (!digit_value(*text, &digit) || digit >= base || *number > limit / base) {
             return false;
+        }
         *number = *number * base + digit;
-        if (*number > limit)
+        if (*number > limit) {
             return false;
+        }
     }
     return true;
 }
@@ -60,8 +64,9 @@ static bool parse_number(const char *text, uint32_t limit, uint32_t *number) {
 /// The region whose label is the first `length` bytes of `text`.
 static const struct oneslot_partition *find_region(const struct oneslot_map *map, const char *text, size_t length) {
     char label[sizeof map->partition[0].label];
-    if (length == 0 || length >= sizeof label)
+    if (length == 0 || length >= sizeof label) {
         return NULL;
+    }
     memcpy(label, text, length);
     label[length] = 0;
     return oneslot_map_find(map, label);
@@ -72,11 +77,13 @@ static enum oneslot_error raw_place(struct place *place, const struct oneslot_ma
     size_t label = strcspn(text, ":");
     place->file = NULL;
     place->region = find_region(map, text, label);
-    if (!place->region)
+    if (!place->region) {
         return ONESLOT_ERROR_PATH_INVALID;
+    }
     place->length = place->region->size;
-    if (text[label] == ':' && !parse_number(text + label + 1, place->region->size, &place->length))
+    if (text[label] == ':' && !parse_number(text + label + 1, place->region->size, &place->length)) {
         return ONESLOT_ERROR_PATH_INVALID;
+    }
     return place->length ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_FILE_EMPTY;
 }
 
@@ -96,18 +103,21 @@ static enum oneslot_error file_place(struct place *place, const struct oneslot_m
 
 static enum oneslot_error find_place(struct place *place, const struct oneslot_map *map, const char *path) {
     size_t length = 0;
-    while (length <= ONESLOT_PATH_MAX && path[length])
+    while (length <= ONESLOT_PATH_MAX && path[length]) {
         length++;
-    if (length == 0 || length > ONESLOT_PATH_MAX)
+    }
+    if (length == 0 || length > ONESLOT_PATH_MAX) {
         return ONESLOT_ERROR_PATH_INVALID;
+    }
     return path[0] == '@' ? raw_place(place, map, path + 1) : file_place(place, map, path);
 }
 
 /* littlefs' view of the flash */
 
 static int fail(struct oneslot_source *source, enum oneslot_error error) {
-    if (!source->error)
+    if (!source->error) {
         source->error = error;
+    }
     return LFS_ERR_IO;
 }
 
@@ -120,16 +130,19 @@ static int block_read(const struct lfs_config *config, lfs_block_t block, lfs_of
                       lfs_size_t size) {
     struct oneslot_source *source = config->context;
     enum oneslot_error error;
-    if (source->error)
+    if (source->error) {
         return LFS_ERR_IO;
-    if (block >= config->block_count || offset + size > config->block_size || source->budget < size + READ_COST)
+    }
+    if (block >= config->block_count || offset + size > config->block_size || source->budget < size + READ_COST) {
         return fail(source, ONESLOT_ERROR_FS_CORRUPT);
+    }
     source->budget -= size + READ_COST;
     // Directories can be damaged into a ring of one block. littlefs walks it for ever, and without a read once it has
     // the block cached. The shortest link of such a ring is 24 bytes, so a cache that never holds the block's start
     // together with what follows makes every round come by here, where the budget ends it.
-    if (buffer == source->read_buffer && offset == 0)
+    if (buffer == source->read_buffer && offset == 0) {
         source->lfs.rcache.size = READ_SIZE;
+    }
     error =
         oneslot_flash_read(source->flash, source->region.address + block * config->block_size + offset, buffer, size);
     return error ? fail(source, error) : 0;
@@ -154,8 +167,9 @@ static int block_sync(const struct lfs_config *config) {
 /// littlefs wants its cache to divide the block.
 static uint32_t cache_size(uint32_t block_size) {
     uint32_t size = ONESLOT_SOURCE_CACHE;
-    while (block_size % size != 0)
+    while (block_size % size != 0) {
         size /= 2;
+    }
     return size;
 }
 
@@ -185,8 +199,9 @@ static void configure(struct oneslot_source *source, const struct oneslot_superb
 
 /// The first failure below littlefs; else what littlefs' own failure means.
 static enum oneslot_error named(const struct oneslot_source *source, int failure, enum oneslot_error invalid) {
-    if (source->error)
+    if (source->error) {
         return source->error;
+    }
     switch (failure) {
     case LFS_ERR_NOENT:
     case LFS_ERR_NOTDIR:
@@ -204,22 +219,26 @@ static enum oneslot_error mount(struct oneslot_source *source) {
     struct oneslot_superblock superblock;
     enum oneslot_error error = oneslot_superblock_find(source->flash, &source->region, &superblock);
     int failure;
-    if (error)
+    if (error) {
         return error;
+    }
     configure(source, &superblock);
     refill_budget(source);
     failure = lfs_mount(&source->lfs, &source->lfs_config);
-    if (failure == LFS_ERR_INVAL && !source->error) // a limit (name, file, attribute) that this build cannot serve
+    if (failure == LFS_ERR_INVAL && !source->error) { // a limit (name, file, attribute) that this build cannot serve
         return ONESLOT_ERROR_FS_VERSION;
-    if (failure)
+    }
+    if (failure) {
         return source->error ? source->error : ONESLOT_ERROR_FS_CORRUPT;
+    }
     return ONESLOT_ERROR_NONE;
 }
 
 static enum oneslot_error check_size(struct oneslot_source *source) {
     lfs_soff_t size = lfs_file_size(&source->lfs, &source->file);
-    if (size < 0 || (uint32_t)size > source->region.size)
+    if (size < 0 || (uint32_t)size > source->region.size) {
         return ONESLOT_ERROR_FS_CORRUPT;
+    }
     source->size = (uint32_t)size;
     return size ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_FILE_EMPTY;
 }
@@ -227,8 +246,9 @@ static enum oneslot_error check_size(struct oneslot_source *source) {
 static enum oneslot_error open_file(struct oneslot_source *source, const char *path) {
     enum oneslot_error error = mount(source);
     int failure;
-    if (error)
+    if (error) {
         return error;
+    }
     failure = lfs_file_opencfg(&source->lfs, &source->file, path, LFS_O_RDONLY, &source->file_config);
     if (failure) {
         error = named(source, failure, ONESLOT_ERROR_PATH_INVALID);
@@ -236,8 +256,9 @@ static enum oneslot_error open_file(struct oneslot_source *source, const char *p
         return error;
     }
     error = check_size(source);
-    if (error)
+    if (error) {
         oneslot_source_close(source);
+    }
     return error;
 }
 
@@ -246,8 +267,9 @@ enum oneslot_error oneslot_source_open(struct oneslot_source *source, const stru
     struct place place;
     enum oneslot_error error = find_place(&place, map, path);
     memset(source, 0, sizeof *source);
-    if (error)
+    if (error) {
         return error;
+    }
     source->flash = flash;
     source->region = *place.region;
     source->raw = !place.file;
@@ -257,35 +279,42 @@ enum oneslot_error oneslot_source_open(struct oneslot_source *source, const stru
 
 static enum oneslot_error read_file(struct oneslot_source *source, uint32_t offset, void *buffer, uint32_t length) {
     lfs_ssize_t done;
-    if (source->error)
+    if (source->error) {
         return source->error;
+    }
     refill_budget(source);
     if (source->position != offset) {
         lfs_soff_t failure = lfs_file_seek(&source->lfs, &source->file, (lfs_soff_t)offset, LFS_SEEK_SET);
-        if (failure < 0)
+        if (failure < 0) {
             return named(source, failure, ONESLOT_ERROR_FILE_READ);
+        }
     }
     source->position = UINT32_MAX; // unknown, should the read fail half-way
     done = lfs_file_read(&source->lfs, &source->file, buffer, length);
-    if (done < 0)
+    if (done < 0) {
         return named(source, done, ONESLOT_ERROR_FILE_READ);
-    if ((uint32_t)done != length)
+    }
+    if ((uint32_t)done != length) {
         return ONESLOT_ERROR_FILE_READ;
+    }
     source->position = offset + length;
     return ONESLOT_ERROR_NONE;
 }
 
 enum oneslot_error oneslot_source_read(struct oneslot_source *source, uint32_t offset, void *buffer, uint32_t length) {
-    if (offset > source->size || length > source->size - offset)
+    if (offset > source->size || length > source->size - offset) {
         return ONESLOT_ERROR_FILE_READ;
-    if (source->raw)
+    }
+    if (source->raw) {
         return oneslot_flash_read(source->flash, source->region.address + offset, buffer, length);
+    }
     return read_file(source, offset, buffer, length);
 }
 
 void oneslot_source_close(struct oneslot_source *source) {
-    if (source->raw)
+    if (source->raw) {
         return;
+    }
     lfs_file_close(&source->lfs, &source->file);
     lfs_unmount(&source->lfs);
 }

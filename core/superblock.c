@@ -64,14 +64,17 @@ static enum oneslot_error entry_read(struct walk *walk) {
     for (uint32_t done = 0; done < size; done += sizeof words) {
         uint32_t length = lfs_min(size - done, sizeof words);
         enum oneslot_error error = walk_read(walk, walk->offset + 4 + done, words, length);
-        if (error)
+        if (error) {
             return error;
+        }
         walk->crc = lfs_crc(walk->crc, words, length);
     }
-    if (tag_id(walk->tag) != 0)
+    if (tag_id(walk->tag) != 0) {
         return ONESLOT_ERROR_NONE;
-    if (tag_type(walk->tag) == TYPE_SUPERBLOCK && size == MAGIC_SIZE)
+    }
+    if (tag_type(walk->tag) == TYPE_SUPERBLOCK && size == MAGIC_SIZE) {
         walk->named = memcmp(words, MAGIC, MAGIC_SIZE) == 0;
+    }
     if (tag_type(walk->tag) == TYPE_INLINE_STRUCT && size == STRUCT_SIZE) {
         walk->superblock.version = lfs_fromle32(words[0]);
         walk->superblock.block_size = lfs_fromle32(words[1]);
@@ -85,11 +88,13 @@ static enum oneslot_error entry_next(struct walk *walk, bool *more) {
     uint32_t stored;
     enum oneslot_error error;
     *more = false;
-    if (walk->offset + 4 > walk->block_size)
+    if (walk->offset + 4 > walk->block_size) {
         return ONESLOT_ERROR_NONE;
+    }
     error = walk_read(walk, walk->offset, &stored, sizeof stored);
-    if (error)
+    if (error) {
         return error;
+    }
     walk->crc = lfs_crc(walk->crc, &stored, sizeof stored);
     walk->tag ^= lfs_frombe32(stored);
     *more = !(walk->tag & 0x80000000) && walk->offset + 4 + tag_size(walk->tag) <= walk->block_size;
@@ -101,11 +106,13 @@ static enum oneslot_error commit_end(struct walk *walk, bool *good) {
     uint32_t stored;
     enum oneslot_error error;
     *good = false;
-    if (tag_size(walk->tag) < sizeof stored)
+    if (tag_size(walk->tag) < sizeof stored) {
         return ONESLOT_ERROR_NONE;
+    }
     error = walk_read(walk, walk->offset + 4, &stored, sizeof stored);
-    if (error)
+    if (error) {
         return error;
+    }
     *good = lfs_fromle32(stored) == walk->crc;
     walk->crc = 0xffffffff;
     walk->tag ^= (walk->tag >> 20 & 1) << 31; // the type's low bit says what the next tag is chained to
@@ -117,8 +124,9 @@ static enum oneslot_error block_walk(struct walk *walk, struct oneslot_superbloc
     bool more;
     enum oneslot_error error = walk_read(walk, 0, &walk->superblock.revision, 4);
     *valid = false;
-    if (error)
+    if (error) {
         return error;
+    }
     walk->offset = 4;
     walk->tag = 0xffffffff;
     walk->crc = lfs_crc(0xffffffff, &walk->superblock.revision, 4);
@@ -127,14 +135,16 @@ static enum oneslot_error block_walk(struct walk *walk, struct oneslot_superbloc
         uint32_t size = tag_size(walk->tag);
         if (tag_is_crc(walk->tag)) {
             error = commit_end(walk, &more);
-            if (error || !more)
+            if (error || !more) {
                 return error;
+            }
             *found = walk->superblock;
             *valid = walk->named;
         } else {
             error = entry_read(walk);
-            if (error)
+            if (error) {
                 return error;
+            }
         }
         walk->offset += 4 + size;
     }
@@ -150,12 +160,15 @@ static enum oneslot_error pair_find(const struct oneslot_flash *flash, const str
         struct oneslot_superblock found;
         bool block_valid;
         enum oneslot_error error = block_walk(&walk, &found, &block_valid);
-        if (error)
+        if (error) {
             return error;
-        if (!block_valid || found.block_size != block_size)
+        }
+        if (!block_valid || found.block_size != block_size) {
             continue;
-        if (!*valid || lfs_scmp(found.revision, superblock->revision) > 0)
+        }
+        if (!*valid || lfs_scmp(found.revision, superblock->revision) > 0) {
             *superblock = found;
+        }
         *valid = true;
     }
     return ONESLOT_ERROR_NONE;
@@ -164,16 +177,19 @@ static enum oneslot_error pair_find(const struct oneslot_flash *flash, const str
 static enum oneslot_error name_at(const struct oneslot_flash *flash, uint32_t address, bool *there) {
     char name[MAGIC_SIZE];
     enum oneslot_error error = oneslot_flash_read(flash, address, name, sizeof name);
-    if (!error && memcmp(name, MAGIC, MAGIC_SIZE) == 0)
+    if (!error && memcmp(name, MAGIC, MAGIC_SIZE) == 0) {
         *there = true;
+    }
     return error;
 }
 
 static enum oneslot_error check(const struct oneslot_superblock *superblock, const struct oneslot_partition *region) {
-    if (superblock->version >> 16 != VERSION_MAJOR || (superblock->version & 0xffff) > VERSION_MINOR_MAX)
+    if (superblock->version >> 16 != VERSION_MAJOR || (superblock->version & 0xffff) > VERSION_MINOR_MAX) {
         return ONESLOT_ERROR_FS_VERSION;
-    if (superblock->block_count < 2 || superblock->block_count > region->size / superblock->block_size)
+    }
+    if (superblock->block_count < 2 || superblock->block_count > region->size / superblock->block_size) {
         return ONESLOT_ERROR_FS_CORRUPT;
+    }
     return ONESLOT_ERROR_NONE;
 }
 
@@ -181,19 +197,22 @@ static enum oneslot_error check(const struct oneslot_superblock *superblock, con
 static enum oneslot_error absent(const struct oneslot_flash *flash, const struct oneslot_partition *region, bool name) {
     bool version_1 = false;
     enum oneslot_error error;
-    if (name)
+    if (name) {
         return ONESLOT_ERROR_FS_CORRUPT;
+    }
     error = name_at(flash, region->address + MAGIC_OFFSET_V1, &version_1);
-    if (error)
+    if (error) {
         return error;
+    }
     return version_1 ? ONESLOT_ERROR_FS_VERSION : ONESLOT_ERROR_FS_MISSING;
 }
 
 /// The block sizes to try: what block 0 says, the usual ones, then every other power of two. 0 ends the list.
 static uint32_t candidate(unsigned index, uint32_t said) {
     static const uint32_t sizes[] = {4096, 8192, 512, 1024, 2048, 16384, 32768, 65536};
-    if (index == 0)
+    if (index == 0) {
         return said;
+    }
     return index <= sizeof sizes / sizeof sizes[0] ? sizes[index - 1] : 0;
 }
 
@@ -203,24 +222,31 @@ enum oneslot_error oneslot_superblock_find(const struct oneslot_flash *flash, co
     uint32_t block_size;
     bool name = false;
     enum oneslot_error error = oneslot_flash_read(flash, region->address + BLOCK_SIZE_OFFSET, &said, sizeof said);
-    if (!error)
+    if (!error) {
         error = name_at(flash, region->address + MAGIC_OFFSET, &name);
-    if (error)
+    }
+    if (error) {
         return error;
+    }
     said = lfs_fromle32(said);
-    if (!name || said % BLOCK_SIZE_MIN != 0 || said < BLOCK_SIZE_MIN || said > BLOCK_SIZE_MAX)
+    if (!name || said % BLOCK_SIZE_MIN != 0 || said < BLOCK_SIZE_MIN || said > BLOCK_SIZE_MAX) {
         said = 4096;
+    }
     for (unsigned index = 0; (block_size = candidate(index, said)) != 0; index++) {
         bool valid;
-        if (block_size > region->size / 2)
+        if (block_size > region->size / 2) {
             continue;
+        }
         error = pair_find(flash, region, block_size, superblock, &valid);
-        if (!error && !valid)
+        if (!error && !valid) {
             error = name_at(flash, region->address + block_size + MAGIC_OFFSET, &name);
-        if (error)
+        }
+        if (error) {
             return error;
-        if (valid)
+        }
+        if (valid) {
             return check(superblock, region);
+        }
     }
     return absent(flash, region, name);
 }

@@ -41,8 +41,9 @@ static void record_point(void *context, const struct nor *nor, const struct nor_
     if (track->points == track->capacity) {
         track->capacity = track->capacity ? 2 * track->capacity : 1024;
         track->point = realloc(track->point, track->capacity * sizeof *track->point);
-        if (!track->point)
+        if (!track->point) {
             abort();
+        }
     }
     struct campaign_point *point = &track->point[track->points++];
     memset(&point->device, 0, sizeof point->device);
@@ -61,8 +62,9 @@ static void complete_points(struct campaign_track *track, const struct sim_devic
 }
 
 static void free_track(struct campaign_track *track) {
-    for (uint32_t i = 0; i < track->points; i++)
+    for (uint32_t i = 0; i < track->points; i++) {
         sim_device_discard(&track->point[i].device);
+    }
     free(track->point);
     memset(track, 0, sizeof *track);
 }
@@ -72,18 +74,22 @@ static bool provision(struct campaign *campaign, char *message) {
     const struct campaign_settings *settings = campaign->settings;
     struct sim_provision parts = settings->provision;
     struct sim_file file[FILES_MAX + 1];
-    if (parts.files > FILES_MAX)
+    if (parts.files > FILES_MAX) {
         parts.files = FILES_MAX;
-    if (parts.files > 0)
+    }
+    if (parts.files > 0) {
         memcpy(file, parts.file, parts.files * sizeof *file);
+    }
     file[parts.files++] = (struct sim_file){CAMPAIGN_PATH, settings->file, settings->file_size};
     parts.file = file;
     uint8_t *flash = malloc(parts.flash_size);
-    if (!flash)
+    if (!flash) {
         abort();
+    }
     enum oneslot_error error = sim_provision(flash, &parts, NULL);
-    if (error == ONESLOT_ERROR_NONE)
+    if (error == ONESLOT_ERROR_NONE) {
         error = sim_device_create(&campaign->device, flash, parts.flash_size, settings->seed);
+    }
     if (error == ONESLOT_ERROR_NONE) {
         struct oneslot_map map;
         oneslot_map_parse(&map, flash + campaign->device.layout.map, ONESLOT_MAP_BYTES, parts.flash_size);
@@ -141,8 +147,9 @@ static void forget_recording(struct campaign *campaign, struct sim_device *upgra
 static void close_campaign(struct campaign *campaign) {
     free_track(&campaign->request);
     free_track(&campaign->upgrade);
-    if (campaign->requested.nor.sector)
+    if (campaign->requested.nor.sector) {
         sim_device_discard(&campaign->requested);
+    }
     if (campaign->provisioned.sector) {
         nor_destroy(&campaign->provisioned);
         sim_device_destroy(&campaign->device);
@@ -151,17 +158,18 @@ static void close_campaign(struct campaign *campaign) {
 
 static bool check_upgraded(const struct sim_device *device, enum oneslot_error outcome, char *message) {
     uint32_t address;
-    if (outcome != ONESLOT_ERROR_NONE)
+    if (outcome != ONESLOT_ERROR_NONE) {
         snprintf(message, MESSAGE_SIZE, "the upgrade was refused: %s", oneslot_error_text(outcome));
-    else if (sim_runs(device) != SIM_RUNS_NEW)
+    } else if (sim_runs(device) != SIM_RUNS_NEW) {
         snprintf(message, MESSAGE_SIZE, "after the upgrade the %s runs", sim_runs_text(sim_runs(device)));
-    else if (device->nor.violations > 0)
+    } else if (device->nor.violations > 0) {
         snprintf(message, MESSAGE_SIZE, "%s at 0x%06x", nor_violation_text(device->nor.violation),
                  (unsigned)device->nor.violation_address);
-    else if (!sim_untouched(device, &address))
+    } else if (!sim_untouched(device, &address)) {
         snprintf(message, MESSAGE_SIZE, "the sector at 0x%06x was changed", (unsigned)address);
-    else
+    } else {
         return true;
+    }
     return false;
 }
 
@@ -194,8 +202,9 @@ static bool open_campaign(struct campaign *campaign, const struct campaign_setti
     br_sha256_init(&sha256);
     br_sha256_update(&sha256, settings->file, settings->file_size);
     br_sha256_out(&sha256, campaign->sha256);
-    if (!provision(campaign, message))
+    if (!provision(campaign, message)) {
         return false;
+    }
     record_request(campaign);
     enum oneslot_error outcome = record_upgrade(campaign, &upgraded);
     if (outcome == ONESLOT_ERROR_IMAGE_UNPROVEN && !campaign->ask_sha256) {
@@ -215,8 +224,9 @@ static bool open_campaign(struct campaign *campaign, const struct campaign_setti
         works = false;
     }
     sim_device_discard(&upgraded);
-    if (!works)
+    if (!works) {
         close_campaign(campaign);
+    }
     return works;
 }
 
@@ -243,11 +253,14 @@ static struct agenda make_agenda(const struct campaign *campaign) {
     struct agenda agenda;
     memset(&agenda, 0, sizeof agenda);
     agenda.operation = malloc((campaign->upgrade.points + 1) * sizeof *agenda.operation);
-    if (!agenda.operation)
+    if (!agenda.operation) {
         abort();
-    for (uint32_t i = 0; i < campaign->upgrade.points; i++)
-        if (is_cut(campaign, i))
+    }
+    for (uint32_t i = 0; i < campaign->upgrade.points; i++) {
+        if (is_cut(campaign, i)) {
             agenda.operation[agenda.operations++] = i;
+        }
+    }
     agenda.count[CAMPAIGN_REQUEST] = (uint64_t)campaign->request.points * NOR_TEAR_COUNT;
     agenda.count[CAMPAIGN_AGAIN] = settings->repeats;
     agenda.count[CAMPAIGN_CUT] = (uint64_t)agenda.operations * NOR_TEAR_COUNT;
@@ -255,23 +268,26 @@ static struct agenda make_agenda(const struct campaign *campaign) {
     agenda.count[CAMPAIGN_FAULT] = settings->faults;
     agenda.count[CAMPAIGN_CHANGED] = settings->changes;
     agenda.count[CAMPAIGN_REFUSE] = settings->refusals;
-    for (uint32_t kind = 0; kind < CAMPAIGN_KIND_COUNT; kind++)
+    for (uint32_t kind = 0; kind < CAMPAIGN_KIND_COUNT; kind++) {
         agenda.cases += agenda.count[kind];
+    }
     return agenda;
 }
 
 static struct campaign_case case_of(const struct agenda *agenda, uint64_t number) {
     struct campaign_case which = {CAMPAIGN_REQUEST, 0, NOR_BEFORE};
     uint32_t kind = 0;
-    while (number >= agenda->count[kind])
+    while (number >= agenda->count[kind]) {
         number -= agenda->count[kind++];
+    }
     which.kind = (enum campaign_kind)kind;
     which.number = (uint32_t)number;
     if (which.kind == CAMPAIGN_REQUEST || which.kind == CAMPAIGN_CUT) {
         which.number = (uint32_t)(number / NOR_TEAR_COUNT);
         which.tear = (enum nor_tear)(number % NOR_TEAR_COUNT);
-        if (which.kind == CAMPAIGN_CUT)
+        if (which.kind == CAMPAIGN_CUT) {
             which.number = agenda->operation[which.number];
+        }
     }
     return which;
 }
@@ -298,8 +314,9 @@ static void add_statistics(struct nor_statistics *to, const struct nor_statistic
 static void keep_failure(struct campaign_report *report, const struct campaign_case *which, uint64_t seed,
                          enum campaign_verdict verdict, const char *text) {
     report->verdicts[verdict]++;
-    if (report->failures == CAMPAIGN_FAILURES)
+    if (report->failures == CAMPAIGN_FAILURES) {
         return;
+    }
     struct campaign_failure *failure = &report->failure[report->failures++];
     name_case(which, seed, failure->name, sizeof failure->name);
     snprintf(failure->text, sizeof failure->text, "%s", text);
@@ -311,20 +328,24 @@ static void add_result(struct campaign_report *report, const struct campaign_cas
     report->cases++;
     report->cases_of[which->kind]++;
     report->cuts += result->cuts;
-    for (uint32_t i = 0; i < result->cuts && i < CAMPAIGN_CHAIN_MAX; i++)
+    for (uint32_t i = 0; i < result->cuts && i < CAMPAIGN_CHAIN_MAX; i++) {
         report->tears[result->tear[i]]++;
-    if (which->kind == CAMPAIGN_CHAIN)
+    }
+    if (which->kind == CAMPAIGN_CHAIN) {
         report->chains_of[result->cuts <= CAMPAIGN_CHAIN_MAX ? result->cuts : CAMPAIGN_CHAIN_MAX]++;
+    }
     report->faults_hit += result->fault_hit;
     report->boots += result->boots;
     report->installs += result->installs;
     add_statistics(&report->flash, &result->flash);
-    if (result->wear > report->wear_max)
+    if (result->wear > report->wear_max) {
         report->wear_max = result->wear;
-    if (result->verdict == CAMPAIGN_KEPT)
+    }
+    if (result->verdict == CAMPAIGN_KEPT) {
         report->verdicts[CAMPAIGN_KEPT]++;
-    else
+    } else {
         keep_failure(report, which, seed, result->verdict, result->text);
+    }
 }
 
 static void add_report(struct campaign_report *to, const struct campaign_report *from) {
@@ -333,19 +354,25 @@ static void add_report(struct campaign_report *to, const struct campaign_report 
     to->faults_hit += from->faults_hit;
     to->boots += from->boots;
     to->installs += from->installs;
-    for (uint32_t i = 0; i < CAMPAIGN_KIND_COUNT; i++)
+    for (uint32_t i = 0; i < CAMPAIGN_KIND_COUNT; i++) {
         to->cases_of[i] += from->cases_of[i];
-    for (uint32_t i = 0; i < NOR_TEAR_COUNT; i++)
+    }
+    for (uint32_t i = 0; i < NOR_TEAR_COUNT; i++) {
         to->tears[i] += from->tears[i];
-    for (uint32_t i = 0; i <= CAMPAIGN_CHAIN_MAX; i++)
+    }
+    for (uint32_t i = 0; i <= CAMPAIGN_CHAIN_MAX; i++) {
         to->chains_of[i] += from->chains_of[i];
-    for (uint32_t i = 0; i < CAMPAIGN_VERDICT_COUNT; i++)
+    }
+    for (uint32_t i = 0; i < CAMPAIGN_VERDICT_COUNT; i++) {
         to->verdicts[i] += from->verdicts[i];
+    }
     add_statistics(&to->flash, &from->flash);
-    if (from->wear_max > to->wear_max)
+    if (from->wear_max > to->wear_max) {
         to->wear_max = from->wear_max;
-    for (uint32_t i = 0; i < from->failures && to->failures < CAMPAIGN_FAILURES; i++)
+    }
+    for (uint32_t i = 0; i < from->failures && to->failures < CAMPAIGN_FAILURES; i++) {
         to->failure[to->failures++] = from->failure[i];
+    }
 }
 
 /* The processes. */
@@ -359,8 +386,9 @@ struct work {
 
 static uint64_t failures_of(const struct work *work) {
     uint64_t failures = 0;
-    for (uint32_t job = 0; job < work->jobs; job++)
+    for (uint32_t job = 0; job < work->jobs; job++) {
         failures += work->share[job].failures;
+    }
     return failures;
 }
 
@@ -375,8 +403,9 @@ static void run_job(const struct work *work, uint32_t job) {
         share->cuts += result.cuts;
         share->failures += result.verdict != CAMPAIGN_KEPT;
         share->done++;
-        if (settings->failures_max > 0 && failures_of(work) >= settings->failures_max)
+        if (settings->failures_max > 0 && failures_of(work) >= settings->failures_max) {
             return;
+        }
     }
 }
 
@@ -388,8 +417,9 @@ static void show_progress(const struct work *work) {
         done += work->share[job].done;
         cuts += work->share[job].cuts;
     }
-    if (settings->progress)
+    if (settings->progress) {
         settings->progress(settings->progress_context, done, work->agenda->cases, cuts, failures_of(work));
+    }
 }
 
 /// Waits for one process a little; kills it when it has made no progress for long. Returns whether it has ended.
@@ -431,11 +461,12 @@ static void run_jobs(const struct work *work) {
     for (uint32_t left = work->jobs; left > 0;) {
         struct timespec pause = {0, 20000000};
         nanosleep(&pause, NULL);
-        for (uint32_t job = 0; job < work->jobs; job++)
+        for (uint32_t job = 0; job < work->jobs; job++) {
             if (!ended[job] && tend(work, job, pid[job], &seen[job], &since[job])) {
                 ended[job] = true;
                 left--;
             }
+        }
         show_progress(work);
     }
 }
@@ -444,21 +475,26 @@ bool campaign_run(const struct campaign_settings *given, struct campaign_report 
     struct campaign campaign;
     struct campaign_settings settings = *given;
     double start = now();
-    if (settings.jobs == 0 || settings.jobs > CAMPAIGN_JOBS_MAX)
+    if (settings.jobs == 0 || settings.jobs > CAMPAIGN_JOBS_MAX) {
         settings.jobs = settings.jobs == 0 ? 1 : CAMPAIGN_JOBS_MAX;
-    if (settings.step == 0)
+    }
+    if (settings.step == 0) {
         settings.step = 1;
-    if (!open_campaign(&campaign, &settings, report, message))
+    }
+    if (!open_campaign(&campaign, &settings, report, message)) {
         return false;
+    }
     struct agenda agenda = make_agenda(&campaign);
     size_t size = settings.jobs * sizeof(struct share);
     struct share *share = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (share == MAP_FAILED)
+    if (share == MAP_FAILED) {
         abort();
+    }
     struct work work = {&campaign, &agenda, share, settings.jobs};
     run_jobs(&work);
-    for (uint32_t job = 0; job < settings.jobs; job++)
+    for (uint32_t job = 0; job < settings.jobs; job++) {
         add_report(report, &share[job].report);
+    }
     munmap(share, size);
     free(agenda.operation);
     close_campaign(&campaign);
@@ -469,8 +505,9 @@ bool campaign_run(const struct campaign_settings *given, struct campaign_report 
 /// Takes a number and the colon behind it, or the end of the name.
 static bool take_number(const char **name, uint64_t *number) {
     char *end;
-    if (**name < '0' || **name > '9')
+    if (**name < '0' || **name > '9') {
         return false;
+    }
     *number = strtoull(*name, &end, 10);
     *name = *end == ':' ? end + 1 : end;
     return *end == ':' || *end == 0;
@@ -492,8 +529,9 @@ static bool take_kind(const char **name, enum campaign_kind *kind) {
 static bool parse_case(const char *name, struct campaign_settings *settings, struct campaign_case *which) {
     uint64_t number;
     if (!take_number(&name, &settings->seed) || !take_kind(&name, &which->kind) || !take_number(&name, &number) ||
-        number > UINT32_MAX)
+        number > UINT32_MAX) {
         return false;
+    }
     which->number = (uint32_t)number;
     which->tear = *name ? nor_tear_from_name(name) : NOR_BEFORE;
     return which->tear != NOR_TEAR_COUNT;
@@ -510,8 +548,9 @@ bool campaign_replay(const struct campaign_settings *given, const char *name, FI
         snprintf(message, MESSAGE_SIZE, "\"%s\" names no case: SEED:KIND:NUMBER:TEAR", name);
         return false;
     }
-    if (!open_campaign(&campaign, &settings, &report, message))
+    if (!open_campaign(&campaign, &settings, &report, message)) {
         return false;
+    }
     bool exists = (which.kind != CAMPAIGN_REQUEST || which.number < campaign.request.points) &&
                   (which.kind != CAMPAIGN_CUT || which.number < campaign.upgrade.points);
     if (exists) {
@@ -526,8 +565,9 @@ bool campaign_replay(const struct campaign_settings *given, const char *name, FI
 
 uint64_t campaign_failures(const struct campaign_report *report) {
     uint64_t failures = 0;
-    for (uint32_t i = CAMPAIGN_KEPT + 1; i < CAMPAIGN_VERDICT_COUNT; i++)
+    for (uint32_t i = CAMPAIGN_KEPT + 1; i < CAMPAIGN_VERDICT_COUNT; i++) {
         failures += report->verdicts[i];
+    }
     return failures;
 }
 

@@ -21,8 +21,9 @@ struct run {
 };
 
 static void tell(const struct run *run, const char *format, ...) {
-    if (!run->trace)
+    if (!run->trace) {
         return;
+    }
     va_list arguments;
     va_start(arguments, format);
     vfprintf(run->trace, format, arguments);
@@ -32,8 +33,9 @@ static void tell(const struct run *run, const char *format, ...) {
 
 /// Notes a broken promise; the first one counts.
 static bool broken(struct run *run, enum campaign_verdict verdict, const char *format, ...) {
-    if (run->result->verdict != CAMPAIGN_KEPT)
+    if (run->result->verdict != CAMPAIGN_KEPT) {
         return false;
+    }
     run->result->verdict = verdict;
     va_list arguments;
     va_start(arguments, format);
@@ -56,8 +58,9 @@ static enum nor_tear random_tear(struct run *run) {
 }
 
 static void note_cut(struct run *run, enum nor_tear tear) {
-    if (run->result->cuts < CAMPAIGN_CHAIN_MAX)
+    if (run->result->cuts < CAMPAIGN_CHAIN_MAX) {
         run->result->tear[run->result->cuts] = tear;
+    }
     run->result->cuts++;
 }
 
@@ -88,21 +91,25 @@ static enum sim_stop power_on(struct run *run) {
 /* What must hold. */
 
 static bool check_started(struct run *run, enum sim_stop stop) {
-    if (stop == SIM_APPLICATION)
+    if (stop == SIM_APPLICATION) {
         return true;
+    }
     return broken(run, CAMPAIGN_BRICK, "%s (installer: %s)", sim_stop_text(stop), oneslot_error_text(run->device.last));
 }
 
 static bool check_rules(struct run *run) {
     const struct sim_device *device = &run->device;
     uint32_t address;
-    if (device->bad_starts > 0)
+    if (device->bad_starts > 0) {
         return broken(run, CAMPAIGN_WRONG, "a firmware was started that is neither the old nor the new one, whole");
-    if (device->nor.violations > 0)
+    }
+    if (device->nor.violations > 0) {
         return broken(run, CAMPAIGN_VIOLATION, "%s at 0x%06x", nor_violation_text(device->nor.violation),
                       (unsigned)device->nor.violation_address);
-    if (!sim_untouched(device, &address))
+    }
+    if (!sim_untouched(device, &address)) {
         return broken(run, CAMPAIGN_LOST, "the sector at 0x%06x was changed", (unsigned)address);
+    }
     return true;
 }
 
@@ -125,8 +132,9 @@ static bool says_nothing_done(struct run *run) {
 static void check_end(struct run *run, bool old_too) {
     bool rests = false;
     for (uint32_t boot = 0; boot < BOOTS_TO_REST && (!rests || boot < BOOTS_LEAST); boot++) {
-        if (!check_started(run, power_on(run)))
+        if (!check_started(run, power_on(run))) {
             return;
+        }
         enum sim_runs runs = sim_runs(&run->device);
         if (runs != SIM_RUNS_NEW && !(old_too && runs == SIM_RUNS_OLD)) {
             broken(run, CAMPAIGN_WRONG, "%s runs", sim_runs_text(runs));
@@ -134,11 +142,13 @@ static void check_end(struct run *run, bool old_too) {
         }
         old_too = old_too && runs == SIM_RUNS_OLD;
         rests = runs == SIM_RUNS_NEW ? says_done(run) : says_nothing_done(run);
-        if (!check_rules(run))
+        if (!check_rules(run)) {
             return;
+        }
     }
-    if (!rests)
+    if (!rests) {
         broken(run, CAMPAIGN_JOURNAL, "the journal does not tell how it ended");
+    }
 }
 
 /* The cases. */
@@ -169,8 +179,9 @@ static bool cut_recovery(struct run *run, uint32_t at) {
         sim_device_discard(&before);
     }
     run->device.nor.faults = 0;
-    if (stop != SIM_CUT)
+    if (stop != SIM_CUT) {
         return false;
+    }
     tell(run, "cut at operation %u of the recovery: %s", (unsigned)fault.at, nor_tear_name(fault.tear));
     note_cut(run, fault.tear);
     return true;
@@ -185,8 +196,9 @@ static void follow_again(struct run *run, const struct campaign_case *which) {
     for (uint32_t round = 0; round < rounds; round++) {
         char path[ONESLOT_PATH_MAX + 1];
         uint8_t digest[32];
-        for (uint32_t i = 0; i < sizeof digest; i++)
+        for (uint32_t i = 0; i < sizeof digest; i++) {
             digest[i] = (uint8_t)nor_next_random(&run->random);
+        }
         snprintf(path, sizeof path, "/missing/%016llx%016llx", (unsigned long long)nor_next_random(&run->random),
                  (unsigned long long)nor_next_random(&run->random));
         struct nor_fault fault = {.kind = NOR_FAULT_CUT,
@@ -200,16 +212,18 @@ static void follow_again(struct run *run, const struct campaign_case *which) {
             note_cut(run, fault.tear);
         }
         run->device.nor.faults = 0;
-        if (nor_random_below(&run->random, 2) == 0 && !check_started(run, power_on(run)))
+        if (nor_random_below(&run->random, 2) == 0 && !check_started(run, power_on(run))) {
             return;
+        }
     }
     if (sim_request(&run->device, CAMPAIGN_PATH, campaign->ask_sha256 ? campaign->sha256 : NULL) != SIM_APPLICATION ||
-        run->device.last != ONESLOT_ERROR_NONE)
+        run->device.last != ONESLOT_ERROR_NONE) {
         broken(run, CAMPAIGN_JOURNAL, "a request was refused: %s", oneslot_error_text(run->device.last));
-    else {
+    } else {
         /* Every second time once more while the installer takes the request up. */
-        if (run->result->cuts < CAMPAIGN_CHAIN_MAX && nor_random_below(&run->random, 2) == 0)
+        if (run->result->cuts < CAMPAIGN_CHAIN_MAX && nor_random_below(&run->random, 2) == 0) {
             (void)cut_recovery(run, nor_random_below(&run->random, 8));
+        }
         check_end(run, false);
     }
 }
@@ -223,8 +237,9 @@ static void follow_chain(struct run *run, const struct campaign_case *which) {
     const struct campaign_track *upgrade = &run->campaign->upgrade;
     (void)which;
     for (uint32_t draw = 0; draw < CHAIN_DRAWS && run->result->cuts < 2; draw++) {
-        if (draw > 0)
+        if (draw > 0) {
             sim_device_discard(&run->device);
+        }
         run->result->cuts = 0;
         uint32_t wanted = 2 + nor_random_below(&run->random, CAMPAIGN_CHAIN_MAX - 1);
         uint32_t first = nor_random_below(&run->random, upgrade->points);
@@ -232,8 +247,9 @@ static void follow_chain(struct run *run, const struct campaign_case *which) {
         while (run->result->cuts < wanted) {
             /* Half of them soon, while the journal is being brought in order; half anywhere. */
             const uint32_t within[] = {4, 24, upgrade->points - first + 8, upgrade->points - first + 8};
-            if (!cut_recovery(run, nor_random_below(&run->random, within[nor_random_below(&run->random, 4)])))
+            if (!cut_recovery(run, nor_random_below(&run->random, within[nor_random_below(&run->random, 4)]))) {
                 break;
+            }
         }
     }
     check_end(run, false);
@@ -243,13 +259,15 @@ static void follow_chain(struct run *run, const struct campaign_case *which) {
 static uint32_t choose_operation(struct run *run) {
     const struct campaign_track *upgrade = &run->campaign->upgrade;
     uint32_t number = nor_random_below(&run->random, upgrade->points);
-    if (nor_random_below(&run->random, 2) == 0)
+    if (nor_random_below(&run->random, 2) == 0) {
         return number;
+    }
     for (uint32_t i = 0; i < upgrade->points; i++) {
         uint32_t at = (number + i) % upgrade->points;
         const struct nor_operation *operation = &upgrade->point[at].operation;
-        if (operation->kind != NOR_PROGRAM || operation->length < ONESLOT_PAGE_SIZE)
+        if (operation->kind != NOR_PROGRAM || operation->length < ONESLOT_PAGE_SIZE) {
             return at;
+        }
     }
     return number;
 }
@@ -286,8 +304,9 @@ static void follow_fault(struct run *run, const struct campaign_case *which) {
     tell(run, "fault: %s at %u, %u in a row, leaves \"%s\"", names[fault.kind], (unsigned)fault.at,
          (unsigned)fault.count, nor_tear_name(fault.tear));
     nor_plan(&run->device.nor, fault);
-    if (with_cut && (fault.kind == NOR_FAULT_READ || cut.at >= fault.at + fault.count))
+    if (with_cut && (fault.kind == NOR_FAULT_READ || cut.at >= fault.at + fault.count)) {
         nor_plan(&run->device.nor, cut);
+    }
     enum sim_stop stop = power_on(run);
     run->result->fault_hit = run->device.nor.fault_hit;
     if (stop == SIM_CUT) {
@@ -298,8 +317,9 @@ static void follow_fault(struct run *run, const struct campaign_case *which) {
     }
     run->device.nor.faults = 0;
     /* Of a chip that says it has erased and has not, no engine can know better before it reads back. */
-    if (fault.kind == NOR_FAULT_SILENT && run->device.nor.violation == NOR_VIOLATION_SET_BIT)
+    if (fault.kind == NOR_FAULT_SILENT && run->device.nor.violation == NOR_VIOLATION_SET_BIT) {
         run->device.nor.violations = 0;
+    }
     check_end(run, false);
 }
 
@@ -311,18 +331,22 @@ static uint32_t find_file_byte(struct run *run) {
     enum { PIECE = 32 };
     uint8_t *fs = malloc(campaign->fs_size);
     uint32_t found = 0;
-    if (!fs)
+    if (!fs) {
         abort();
+    }
     nor_peek(&run->device.nor, campaign->fs_start, fs, campaign->fs_size);
     for (uint32_t draw = 0; draw < 64 && found == 0; draw++) {
         uint32_t offset = 4 + nor_random_below(&run->random, campaign->settings->file_size - PIECE - 4);
         uint32_t hits = 0;
         for (const uint8_t *at = fs; (at = memchr(at, file[offset], campaign->fs_size - PIECE - (size_t)(at - fs)));
-             at++)
-            if (memcmp(at, file + offset, PIECE) == 0 && ++hits == 1)
+             at++) {
+            if (memcmp(at, file + offset, PIECE) == 0 && ++hits == 1) {
                 found = campaign->fs_start + (uint32_t)(at - fs);
-        if (hits != 1)
+            }
+        }
+        if (hits != 1) {
             found = 0;
+        }
     }
     free(fs);
     return found;
@@ -340,8 +364,9 @@ static void follow_changed(struct run *run, const struct campaign_case *which) {
     (void)which;
     cut_at_point(run, &upgrade->point[nor_random_below(&run->random, upgrade->points)], random_tear(run));
     uint32_t address = find_file_byte(run);
-    if (address == 0)
+    if (address == 0) {
         return;
+    }
     uint8_t bit = (uint8_t)(1u << nor_random_below(&run->random, 8));
     flip(run, address, bit);
     tell(run, "the file is changed at 0x%06x", (unsigned)address);
@@ -351,10 +376,11 @@ static void follow_changed(struct run *run, const struct campaign_case *which) {
                    record.state == ONESLOT_STATE_FAILED && sim_runs(&run->device) == SIM_RUNS_OLD;
     flip(run, address, bit);
     tell(run, "the file is as it was");
-    if (refused)
+    if (refused) {
         check_rules(run); /* nothing had been written yet, and the request is over */
-    else
+    } else {
         check_end(run, false);
+    }
 }
 
 /// Whether firmware and displaced sector are as they were provisioned and were never erased.
@@ -366,8 +392,9 @@ static bool firmware_untouched(const struct run *run) {
         const struct nor_sector *now = device->nor.sector[i];
         const struct nor_sector *then = device->provisioned->sector[i];
         if (firmware && now != then &&
-            (now->erases != then->erases || memcmp(now->data, then->data, ONESLOT_SECTOR_SIZE) != 0))
+            (now->erases != then->erases || memcmp(now->data, then->data, ONESLOT_SECTOR_SIZE) != 0)) {
             return false;
+        }
     }
     return true;
 }
@@ -376,20 +403,23 @@ static void follow_refuse(struct run *run, const struct campaign_case *which) {
     (void)which;
     start_from(run, &run->campaign->device);
     uint32_t address = find_file_byte(run);
-    if (address == 0)
+    if (address == 0) {
         return;
+    }
     uint8_t bit = (uint8_t)(1u << nor_random_below(&run->random, 8));
     flip(run, address, bit);
     tell(run, "a bit of the file is flipped at 0x%06x", (unsigned)address);
     sim_request(&run->device, CAMPAIGN_PATH, run->campaign->ask_sha256 ? run->campaign->sha256 : NULL);
-    if (!check_started(run, power_on(run)))
+    if (!check_started(run, power_on(run))) {
         return;
+    }
     struct oneslot_record record;
-    if (sim_runs(&run->device) != SIM_RUNS_OLD || !firmware_untouched(run))
+    if (sim_runs(&run->device) != SIM_RUNS_OLD || !firmware_untouched(run)) {
         broken(run, CAMPAIGN_WRONG, "a damaged file was not refused before the firmware was touched");
-    else if (sim_journal(&run->device, &record) != ONESLOT_ERROR_NONE || record.state != ONESLOT_STATE_FAILED ||
-             record.outcome == ONESLOT_ERROR_NONE)
+    } else if (sim_journal(&run->device, &record) != ONESLOT_ERROR_NONE || record.state != ONESLOT_STATE_FAILED ||
+               record.outcome == ONESLOT_ERROR_NONE) {
         broken(run, CAMPAIGN_JOURNAL, "the journal does not tell why the file was refused");
+    }
     flip(run, address, bit);
     check_rules(run);
 }
@@ -400,9 +430,11 @@ static void take_figures(struct run *run) {
     run->result->flash = nor->statistics;
     run->result->boots = run->device.boots;
     run->result->installs = run->device.installs;
-    for (uint32_t i = 0; i < nor->sectors; i++)
-        if (nor->sector[i]->erases > run->result->wear)
+    for (uint32_t i = 0; i < nor->sectors; i++) {
+        if (nor->sector[i]->erases > run->result->wear) {
             run->result->wear = nor->sector[i]->erases;
+        }
+    }
 }
 
 void campaign_follow(const struct campaign *campaign, const struct campaign_case *which, struct campaign_result *result,

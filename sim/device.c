@@ -15,8 +15,9 @@
 #define SEGMENTS_MAX 16u
 
 static void mark_writable(struct sim_device *device, uint32_t address, uint32_t size) {
-    for (uint32_t at = address; at < address + size; at += ONESLOT_SECTOR_SIZE)
+    for (uint32_t at = address; at < address + size; at += ONESLOT_SECTOR_SIZE) {
         device->writable[at / ONESLOT_SECTOR_SIZE] = 1;
+    }
 }
 
 enum oneslot_error sim_device_create(struct sim_device *device, const uint8_t *flash, uint32_t size, uint64_t seed) {
@@ -26,8 +27,9 @@ enum oneslot_error sim_device_create(struct sim_device *device, const uint8_t *f
     struct oneslot_flash port = nor_flash(&device->nor);
     enum oneslot_error error = oneslot_layout_read(&port, &device->layout);
     device->writable = calloc(device->nor.sectors, 1);
-    if (error == ONESLOT_ERROR_NONE && !device->writable)
+    if (error == ONESLOT_ERROR_NONE && !device->writable) {
         error = ONESLOT_ERROR_ARGUMENT;
+    }
     if (error != ONESLOT_ERROR_NONE) {
         sim_device_destroy(device);
         return error;
@@ -68,8 +70,9 @@ static bool read_application(const struct sim_device *device, const struct onesl
         uint32_t rest = ONESLOT_SECTOR_SIZE - offset % ONESLOT_SECTOR_SIZE;
         uint32_t part = length < rest ? length : rest;
         uint32_t address = offset < ONESLOT_SECTOR_SIZE ? device->layout.displaced + offset : offset;
-        if (oneslot_flash_read(flash, address, to, part) != ONESLOT_ERROR_NONE)
+        if (oneslot_flash_read(flash, address, to, part) != ONESLOT_ERROR_NONE) {
             return false;
+        }
         offset += part;
         to += part;
         length -= part;
@@ -83,30 +86,37 @@ static bool is_whole(const struct sim_device *device, const struct oneslot_flash
     uint32_t checksum = 0;
     uint32_t offset = 8;
     uint32_t chunk[128];
-    if (!read_application(device, flash, 0, word, sizeof word))
+    if (!read_application(device, flash, 0, word, sizeof word)) {
         return false;
+    }
     uint32_t count = word[0] >> 8 & 0xffu;
-    if ((word[0] & 0xffu) != IMAGE_MAGIC || count == 0 || count > SEGMENTS_MAX)
+    if ((word[0] & 0xffu) != IMAGE_MAGIC || count == 0 || count > SEGMENTS_MAX) {
         return false;
+    }
     for (uint32_t segment = 0; segment < count; segment++) {
-        if (!read_application(device, flash, offset, word, sizeof word))
+        if (!read_application(device, flash, offset, word, sizeof word)) {
             return false;
+        }
         offset += 8;
-        if (word[1] % 4 != 0 || word[1] > device->layout.firmware || offset + word[1] > device->layout.firmware)
+        if (word[1] % 4 != 0 || word[1] > device->layout.firmware || offset + word[1] > device->layout.firmware) {
             return false;
+        }
         for (uint32_t left = word[1]; left > 0;) {
             uint32_t part = left < sizeof chunk ? left : (uint32_t)sizeof chunk;
-            if (!read_application(device, flash, offset, chunk, part))
+            if (!read_application(device, flash, offset, chunk, part)) {
                 return false;
-            for (uint32_t i = 0; i < part / 4; i++)
+            }
+            for (uint32_t i = 0; i < part / 4; i++) {
                 checksum ^= chunk[i];
+            }
             offset += part;
             left -= part;
         }
     }
     uint8_t stored;
-    if (!read_application(device, flash, offset | 15u, &stored, 1))
+    if (!read_application(device, flash, offset | 15u, &stored, 1)) {
         return false;
+    }
     checksum ^= checksum >> 16;
     checksum ^= checksum >> 8;
     return stored == ((checksum ^ 0xefu) & 0xffu);
@@ -120,8 +130,9 @@ enum next { NEXT_RESET, NEXT_APPLICATION };
 static bool run_installer(struct sim_device *device, const struct oneslot_flash *flash, bool broken) {
     static const struct oneslot_install_port port;
     struct oneslot_install *install = calloc(1, sizeof *install);
-    if (!install)
+    if (!install) {
         abort();
+    }
     jmp_buf here;
     jmp_buf *outer = device->nor.power;
     /* A cut passes through here, so that the memory is given back. */
@@ -154,17 +165,20 @@ static enum next boot_once(struct sim_device *device, const struct oneslot_flash
     bool watch = (device->layout.flags & ONESLOT_LAYOUT_WATCH) != 0;
     device->boots++;
     enum oneslot_error error = oneslot_journal_load(&journal, &record, &slot);
-    if (error != ONESLOT_ERROR_NONE && error != ONESLOT_ERROR_JOURNAL_EMPTY)
+    if (error != ONESLOT_ERROR_NONE && error != ONESLOT_ERROR_JOURNAL_EMPTY) {
         return NEXT_RESET;
-    if (record.state == ONESLOT_STATE_TRIAL)
+    }
+    if (record.state == ONESLOT_STATE_TRIAL) {
         (void)oneslot_journal_trial_used(&journal, slot, &used);
+    }
     switch (oneslot_boot_decide(&record, used, watch, whole)) {
     case ONESLOT_BOOT_TRIAL:
         (void)oneslot_journal_trial_count(&journal, slot);
         return NEXT_APPLICATION;
     case ONESLOT_BOOT_INSTALLER:
-        if (run_installer(device, flash, !whole))
+        if (run_installer(device, flash, !whole)) {
             return NEXT_RESET;
+        }
         return record.state != ONESLOT_STATE_INSTALLING && is_whole(device, flash) ? NEXT_APPLICATION : NEXT_RESET;
     default:
         return NEXT_APPLICATION;
@@ -172,9 +186,11 @@ static enum next boot_once(struct sim_device *device, const struct oneslot_flash
 }
 
 static bool has_planned(const struct sim_device *device, enum nor_fault_kind kind) {
-    for (uint32_t i = 0; i < device->nor.faults; i++)
-        if (device->nor.fault[i].kind == kind)
+    for (uint32_t i = 0; i < device->nor.faults; i++) {
+        if (device->nor.fault[i].kind == kind) {
             return true;
+        }
+    }
     return false;
 }
 
@@ -199,14 +215,16 @@ static enum sim_stop powered(struct sim_device *device, enum sim_stop (*program)
     device->nor.power_ups++;
     device->nor.budget = BUDGET;
     device->resets_left = RESETS_MAX;
-    if (setjmp(power) == 0)
+    if (setjmp(power) == 0) {
         stop = program(device);
-    else
+    } else {
         stop = device->nor.exhausted ? SIM_HUNG : SIM_CUT;
+    }
     device->nor.power = NULL;
     device->nor.budget = 0;
-    if (has_planned(device, NOR_FAULT_CUT))
+    if (has_planned(device, NOR_FAULT_CUT)) {
         device->nor.faults = 0;
+    }
     return stop;
 }
 
@@ -227,8 +245,9 @@ static enum sim_stop ask(struct sim_device *device) {
     struct oneslot_options options = {.sha256 = asked.sha256};
     struct oneslot oneslot;
     device->last = oneslot_open(&oneslot, &flash);
-    if (device->last == ONESLOT_ERROR_NONE)
+    if (device->last == ONESLOT_ERROR_NONE) {
         device->last = oneslot_request(&oneslot, asked.path, &options);
+    }
     return SIM_APPLICATION;
 }
 
@@ -257,10 +276,12 @@ static bool is_weak(const struct sim_device *device, const struct sim_firmware *
 }
 
 enum sim_runs sim_runs(const struct sim_device *device) {
-    if (holds(device, &device->new_firmware))
+    if (holds(device, &device->new_firmware)) {
         return is_weak(device, &device->new_firmware) ? SIM_RUNS_WEAK : SIM_RUNS_NEW;
-    if (holds(device, &device->old_firmware))
+    }
+    if (holds(device, &device->old_firmware)) {
         return is_weak(device, &device->old_firmware) ? SIM_RUNS_WEAK : SIM_RUNS_OLD;
+    }
     return SIM_RUNS_NEITHER;
 }
 
@@ -268,8 +289,9 @@ bool sim_untouched(const struct sim_device *device, uint32_t *address) {
     for (uint32_t i = 0; i < device->nor.sectors; i++) {
         const struct nor_sector *now = device->nor.sector[i];
         const struct nor_sector *then = device->provisioned->sector[i];
-        if (device->writable[i] || now == then)
+        if (device->writable[i] || now == then) {
             continue;
+        }
         if (now->weak || memcmp(now->data, then->data, ONESLOT_SECTOR_SIZE) != 0) {
             *address = i * ONESLOT_SECTOR_SIZE;
             return false;

@@ -29,16 +29,18 @@ static void *must_allocate(size_t size) {
 }
 
 static void release(struct nor_sector *sector) {
-    if (--sector->references > 0)
+    if (--sector->references > 0) {
         return;
+    }
     free(sector->weak);
     free(sector->stuck);
     free(sector);
 }
 
 static uint8_t *duplicate(const uint8_t *bits) {
-    if (!bits)
+    if (!bits) {
         return NULL;
+    }
     uint8_t *copy = must_allocate(ONESLOT_SECTOR_SIZE);
     memcpy(copy, bits, ONESLOT_SECTOR_SIZE);
     return copy;
@@ -47,8 +49,9 @@ static uint8_t *duplicate(const uint8_t *bits) {
 /// The sector, made this chip's own, so that it may be written.
 static struct nor_sector *own(struct nor *nor, uint32_t index) {
     struct nor_sector *shared = nor->sector[index];
-    if (shared->references == 1)
+    if (shared->references == 1) {
         return shared;
+    }
     struct nor_sector *sector = must_allocate(sizeof *sector);
     *sector = *shared;
     sector->references = 1;
@@ -67,8 +70,9 @@ void nor_create(struct nor *nor, uint32_t size, uint64_t seed) {
     struct nor_sector *blank = must_allocate(sizeof *blank);
     memset(blank->data, 0xff, sizeof blank->data);
     blank->references = nor->sectors;
-    for (uint32_t i = 0; i < nor->sectors; i++)
+    for (uint32_t i = 0; i < nor->sectors; i++) {
         nor->sector[i] = blank;
+    }
     nor->timing = nor_w25q32;
     nor->random = seed;
 }
@@ -88,8 +92,9 @@ void nor_copy(struct nor *to, const struct nor *from) {
 }
 
 void nor_destroy(struct nor *nor) {
-    for (uint32_t i = 0; i < nor->sectors; i++)
+    for (uint32_t i = 0; i < nor->sectors; i++) {
         release(nor->sector[i]);
+    }
     free(nor->sector);
     memset(nor, 0, sizeof *nor);
 }
@@ -106,8 +111,9 @@ void nor_load(struct nor *nor, uint32_t address, const void *bytes, uint32_t len
         uint32_t part = within_sector(address, length);
         struct nor_sector *sector = own(nor, address / ONESLOT_SECTOR_SIZE);
         memcpy(sector->data + address % ONESLOT_SECTOR_SIZE, from, part);
-        if (sector->weak)
+        if (sector->weak) {
             memset(sector->weak + address % ONESLOT_SECTOR_SIZE, 0, part);
+        }
         address += part;
         from += part;
         length -= part;
@@ -130,8 +136,9 @@ bool nor_equal(const struct nor *nor, uint32_t address, const void *bytes, uint3
     while (length > 0) {
         uint32_t part = within_sector(address, length);
         const struct nor_sector *sector = nor->sector[address / ONESLOT_SECTOR_SIZE];
-        if (memcmp(sector->data + address % ONESLOT_SECTOR_SIZE, with, part) != 0)
+        if (memcmp(sector->data + address % ONESLOT_SECTOR_SIZE, with, part) != 0) {
             return false;
+        }
         address += part;
         with += part;
         length -= part;
@@ -143,9 +150,11 @@ bool nor_weak(const struct nor *nor, uint32_t address, uint32_t length) {
     while (length > 0) {
         uint32_t part = within_sector(address, length);
         const uint8_t *weak = nor->sector[address / ONESLOT_SECTOR_SIZE]->weak;
-        for (uint32_t i = 0; weak && i < part; i++)
-            if (weak[address % ONESLOT_SECTOR_SIZE + i])
+        for (uint32_t i = 0; weak && i < part; i++) {
+            if (weak[address % ONESLOT_SECTOR_SIZE + i]) {
                 return true;
+            }
+        }
         address += part;
         length -= part;
     }
@@ -154,8 +163,9 @@ bool nor_weak(const struct nor *nor, uint32_t address, uint32_t length) {
 
 void nor_stick(struct nor *nor, uint32_t address, uint8_t bits) {
     struct nor_sector *sector = own(nor, address / ONESLOT_SECTOR_SIZE);
-    if (!sector->stuck)
+    if (!sector->stuck) {
         sector->stuck = must_allocate(ONESLOT_SECTOR_SIZE);
+    }
     sector->stuck[address % ONESLOT_SECTOR_SIZE] |= bits;
     sector->data[address % ONESLOT_SECTOR_SIZE] &= (uint8_t)~bits;
 }
@@ -172,8 +182,9 @@ void nor_count_from_zero(struct nor *nor) {
 }
 
 void nor_plan(struct nor *nor, struct nor_fault fault) {
-    if (nor->faults < NOR_FAULTS)
+    if (nor->faults < NOR_FAULTS) {
         nor->fault[nor->faults++] = fault;
+    }
 }
 
 static void violate(struct nor *nor, enum nor_violation_kind kind, uint32_t address) {
@@ -189,8 +200,9 @@ static void violate(struct nor *nor, enum nor_violation_kind kind, uint32_t addr
 static uint8_t random_bits(uint64_t *state, uint32_t chance) {
     uint64_t random = nor_next_random(state);
     uint8_t bits = 0;
-    for (uint32_t i = 0; i < 8; i++)
+    for (uint32_t i = 0; i < 8; i++) {
         bits = (uint8_t)(bits | ((((random >> (8 * i)) & 0xff) < chance) << i));
+    }
     return bits;
 }
 
@@ -201,8 +213,9 @@ static uint32_t random_chance(uint64_t *state) {
 }
 
 static void weaken(struct nor *nor, struct nor_sector *sector, uint32_t offset, uint8_t bits) {
-    if (!bits)
+    if (!bits) {
         return;
+    }
     if (!sector->weak) {
         sector->weak = must_allocate(ONESLOT_SECTOR_SIZE);
         sector->calm = nor->power_ups + nor_random_below(&nor->random, 3);
@@ -211,8 +224,9 @@ static void weaken(struct nor *nor, struct nor_sector *sector, uint32_t offset, 
 }
 
 static void put(struct nor_sector *sector, uint32_t offset, uint8_t value) {
-    if (sector->stuck)
+    if (sector->stuck) {
         value &= (uint8_t)~sector->stuck[offset];
+    }
     sector->data[offset] = value;
 }
 
@@ -274,8 +288,9 @@ static void damage_page(struct nor *nor, const struct nor_operation *operation) 
     uint32_t first = operation->address % ONESLOT_SECTOR_SIZE;
     uint32_t chance = nor_random_below(&nor->random, 2) ? 2 : 32;
     for (uint32_t i = page; i < page + ONESLOT_PAGE_SIZE; i++) {
-        if (i >= first && i < first + operation->length)
+        if (i >= first && i < first + operation->length) {
             continue;
+        }
         put(sector, i, sector->data[i] & (uint8_t)~random_bits(&nor->random, chance));
         weaken(nor, sector, i, random_bits(&nor->random, chance));
     }
@@ -285,8 +300,9 @@ static void program_whole(struct nor_sector *sector, const struct nor_operation 
     uint32_t offset = operation->address % ONESLOT_SECTOR_SIZE;
     for (uint32_t i = 0; i < operation->length; i++) {
         put(sector, offset + i, sector->data[offset + i] & operation->data[i]);
-        if (sector->weak)
+        if (sector->weak) {
             sector->weak[offset + i] &= operation->data[i];
+        }
     }
 }
 
@@ -298,18 +314,21 @@ static void apply_program(struct nor *nor, const struct nor_operation *operation
     }
     struct torn torn = draw(nor, tear, operation->length, 1);
     uint32_t offset = operation->address % ONESLOT_SECTOR_SIZE;
-    for (uint32_t i = 0; i < operation->length; i++)
+    for (uint32_t i = 0; i < operation->length; i++) {
         tear_byte(nor, sector, offset + i, sector->data[offset + i] & operation->data[i], i, &torn);
-    if (tear == NOR_DAMAGE)
+    }
+    if (tear == NOR_DAMAGE) {
         damage_page(nor, operation);
+    }
 }
 
 static void erase_whole(struct nor *nor, uint32_t index) {
     struct nor_sector *sector = own(nor, index);
     free(sector->weak);
     sector->weak = NULL;
-    for (uint32_t i = 0; i < ONESLOT_SECTOR_SIZE; i++)
+    for (uint32_t i = 0; i < ONESLOT_SECTOR_SIZE; i++) {
         put(sector, i, 0xff);
+    }
 }
 
 static void apply_erase(struct nor *nor, const struct nor_operation *operation, enum nor_tear tear) {
@@ -324,18 +343,21 @@ static void apply_erase(struct nor *nor, const struct nor_operation *operation, 
             erase_whole(nor, first + s);
             continue;
         }
-        for (uint32_t i = 0; i < ONESLOT_SECTOR_SIZE; i++)
+        for (uint32_t i = 0; i < ONESLOT_SECTOR_SIZE; i++) {
             tear_byte(nor, sector, i, tear == NOR_DAMAGE ? 0 : 0xff, start + i, &torn);
+        }
     }
 }
 
 void nor_apply(struct nor *nor, const struct nor_operation *operation, enum nor_tear tear) {
-    if (tear == NOR_BEFORE)
+    if (tear == NOR_BEFORE) {
         return;
-    if (operation->kind == NOR_PROGRAM)
+    }
+    if (operation->kind == NOR_PROGRAM) {
         apply_program(nor, operation, tear);
-    else
+    } else {
         apply_erase(nor, operation, tear);
+    }
 }
 
 /* The port. */
@@ -350,8 +372,9 @@ static void cut(struct nor *nor) {
 }
 
 static void spend(struct nor *nor) {
-    if (nor->budget == 0 || --nor->budget > 0)
+    if (nor->budget == 0 || --nor->budget > 0) {
         return;
+    }
     nor->exhausted = true;
     nor->budget = 1; /* stays exhausted */
     cut(nor);
@@ -370,8 +393,9 @@ static const struct nor_fault *fault_of(const struct nor *nor, const struct nor_
     for (uint32_t i = 0; i < nor->faults; i++) {
         const struct nor_fault *fault = &nor->fault[i];
         if (fault->kind == NOR_FAULT_SECTOR ? touches(operation, fault->at)
-                                            : fault->kind != NOR_FAULT_READ && strikes(fault, operation->number))
+                                            : fault->kind != NOR_FAULT_READ && strikes(fault, operation->number)) {
             return fault;
+        }
     }
     return NULL;
 }
@@ -393,27 +417,31 @@ static void count_operation(struct nor *nor, const struct nor_operation *operati
 
 static void check_rules(struct nor *nor, const struct nor_operation *operation) {
     for (uint32_t at = operation->address; nor->writable && at < operation->address + operation->length;
-         at += ONESLOT_SECTOR_SIZE)
+         at += ONESLOT_SECTOR_SIZE) {
         if (!nor->writable[at / ONESLOT_SECTOR_SIZE]) {
             violate(nor, NOR_VIOLATION_FORBIDDEN, at);
             break;
         }
+    }
     bool mark = operation->length <= 8 && operation->address >= nor->marks_start && operation->address < nor->marks_end;
-    if (operation->kind != NOR_PROGRAM || mark)
+    if (operation->kind != NOR_PROGRAM || mark) {
         return;
+    }
     const uint8_t *old =
         nor->sector[operation->address / ONESLOT_SECTOR_SIZE]->data + operation->address % ONESLOT_SECTOR_SIZE;
-    for (uint32_t i = 0; i < operation->length; i++)
+    for (uint32_t i = 0; i < operation->length; i++) {
         if ((old[i] & operation->data[i]) != operation->data[i]) {
             violate(nor, NOR_VIOLATION_SET_BIT, operation->address + i);
             return;
         }
+    }
 }
 
 static int operate(struct nor *nor, struct nor_operation *operation) {
     operation->number = nor->operations++;
-    if (nor->observe)
+    if (nor->observe) {
         nor->observe(nor->observe_context, nor, operation);
+    }
     spend(nor);
     count_operation(nor, operation);
     check_rules(nor, operation);
@@ -424,49 +452,57 @@ static int operate(struct nor *nor, struct nor_operation *operation) {
     }
     nor->fault_hit = true;
     nor_apply(nor, operation, fault->tear);
-    if (fault->kind == NOR_FAULT_CUT)
+    if (fault->kind == NOR_FAULT_CUT) {
         cut(nor);
+    }
     return fault->kind == NOR_FAULT_SILENT ? 0 : -1;
 }
 
 /// As the chip's port demands it: inside, aligned to `grain`.
 static bool in_range(struct nor *nor, uint32_t address, uint32_t length, uint32_t grain) {
     if (length > 0 && address < nor->size && length <= nor->size - address && address % grain == 0 &&
-        length % grain == 0)
+        length % grain == 0) {
         return true;
+    }
     violate(nor, NOR_VIOLATION_RANGE, address);
     return false;
 }
 
 static void read_weak(struct nor *nor, const struct nor_sector *sector, uint32_t offset, uint8_t *to, uint32_t length) {
-    if (nor->power_ups <= sector->calm)
+    if (nor->power_ups <= sector->calm) {
         return;
-    for (uint32_t i = 0; i < length; i++)
-        if (sector->weak[offset + i])
+    }
+    for (uint32_t i = 0; i < length; i++) {
+        if (sector->weak[offset + i]) {
             to[i] ^= (uint8_t)nor_next_random(&nor->random) & sector->weak[offset + i];
+        }
+    }
 }
 
 static int port_read(void *context, uint32_t address, void *buffer, uint32_t length) {
     struct nor *nor = context;
-    if (!in_range(nor, address, length, 4))
+    if (!in_range(nor, address, length, 4)) {
         return -1;
+    }
     spend(nor);
     uint32_t number = nor->reads++;
     nor->statistics.reads++;
     nor->statistics.read_bytes += length;
     nor->statistics.read_time += nor->timing.read_command + nor->timing.read_byte * length;
-    for (uint32_t i = 0; i < nor->faults; i++)
+    for (uint32_t i = 0; i < nor->faults; i++) {
         if (nor->fault[i].kind == NOR_FAULT_READ && strikes(&nor->fault[i], number)) {
             nor->fault_hit = true;
             return -1;
         }
+    }
     nor_peek(nor, address, buffer, length);
     uint8_t *to = buffer;
     while (length > 0) {
         uint32_t part = within_sector(address, length);
         const struct nor_sector *sector = nor->sector[address / ONESLOT_SECTOR_SIZE];
-        if (sector->weak)
+        if (sector->weak) {
             read_weak(nor, sector, address % ONESLOT_SECTOR_SIZE, to, part);
+        }
         address += part;
         to += part;
         length -= part;
@@ -476,8 +512,9 @@ static int port_read(void *context, uint32_t address, void *buffer, uint32_t len
 
 static int port_program(void *context, uint32_t address, const void *data, uint32_t length) {
     struct nor *nor = context;
-    if (!in_range(nor, address, length, 4))
+    if (!in_range(nor, address, length, 4)) {
         return -1;
+    }
     if (address % ONESLOT_PAGE_SIZE + length > ONESLOT_PAGE_SIZE) {
         violate(nor, NOR_VIOLATION_RANGE, address);
         return -1;
@@ -520,9 +557,11 @@ const char *nor_tear_name(enum nor_tear tear) {
 }
 
 enum nor_tear nor_tear_from_name(const char *name) {
-    for (uint32_t i = 0; i < NOR_TEAR_COUNT; i++)
-        if (strcmp(name, tear_names[i]) == 0)
+    for (uint32_t i = 0; i < NOR_TEAR_COUNT; i++) {
+        if (strcmp(name, tear_names[i]) == 0) {
             return (enum nor_tear)i;
+        }
+    }
     return NOR_TEAR_COUNT;
 }
 

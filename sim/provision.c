@@ -13,24 +13,28 @@
 
 static int memory_read(void *context, uint32_t address, void *buffer, uint32_t length) {
     const struct sim_memory *memory = context;
-    if (address > memory->size || length > memory->size - address)
+    if (address > memory->size || length > memory->size - address) {
         return -1;
+    }
     memcpy(buffer, memory->bytes + address, length);
     return 0;
 }
 
 static int memory_program(void *context, uint32_t address, const void *data, uint32_t length) {
     struct sim_memory *memory = context;
-    if (address > memory->size || length > memory->size - address)
+    if (address > memory->size || length > memory->size - address) {
         return -1;
-    for (uint32_t i = 0; i < length; i++)
+    }
+    for (uint32_t i = 0; i < length; i++) {
         memory->bytes[address + i] &= ((const uint8_t *)data)[i];
+    }
     return 0;
 }
 
 static int memory_erase(struct sim_memory *memory, uint32_t address, uint32_t length) {
-    if (address > memory->size || length > memory->size - address)
+    if (address > memory->size || length > memory->size - address) {
         return -1;
+    }
     memset(memory->bytes + address, 0xff, length);
     return 0;
 }
@@ -97,13 +101,15 @@ static int make_directories(lfs_t *lfs, const char *path) {
     char part[LFS_NAME_MAX + 1];
     for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         size_t length = (size_t)(slash - path);
-        if (length >= sizeof part)
+        if (length >= sizeof part) {
             return LFS_ERR_NAMETOOLONG;
+        }
         memcpy(part, path, length);
         part[length] = 0;
         int error = lfs_mkdir(lfs, part);
-        if (error != 0 && error != LFS_ERR_EXIST)
+        if (error != 0 && error != LFS_ERR_EXIST) {
             return error;
+        }
     }
     return 0;
 }
@@ -111,11 +117,13 @@ static int make_directories(lfs_t *lfs, const char *path) {
 static int write_file(lfs_t *lfs, const struct sim_file *file) {
     lfs_file_t handle;
     int error = make_directories(lfs, file->path);
-    if (error != 0)
+    if (error != 0) {
         return error;
+    }
     error = lfs_file_open(lfs, &handle, file->path, LFS_O_WRONLY | LFS_O_CREAT | LFS_O_TRUNC);
-    if (error != 0)
+    if (error != 0) {
         return error;
+    }
     lfs_ssize_t written = lfs_file_write(lfs, &handle, file->bytes, file->size);
     error = lfs_file_close(lfs, &handle);
     return written < 0 ? (int)written : error;
@@ -126,11 +134,13 @@ enum oneslot_error sim_make_file_system(uint8_t *region, uint32_t size, uint32_t
     lfs_t lfs;
     struct lfs_config config = littlefs_config(region, size, block_size);
     memset(region, 0xff, size);
-    if (lfs_format(&lfs, &config) != 0 || lfs_mount(&lfs, &config) != 0)
+    if (lfs_format(&lfs, &config) != 0 || lfs_mount(&lfs, &config) != 0) {
         return ONESLOT_ERROR_FS_CORRUPT;
+    }
     int error = 0;
-    for (uint32_t i = 0; i < files && error == 0; i++)
+    for (uint32_t i = 0; i < files && error == 0; i++) {
         error = write_file(&lfs, &file[i]);
+    }
     lfs_unmount(&lfs);
     return error == 0 ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_FS_CORRUPT;
 }
@@ -141,8 +151,9 @@ int32_t sim_read_file(const uint8_t *region, uint32_t size, uint32_t block_size,
     lfs_file_t handle;
     struct lfs_config config = littlefs_config((uint8_t *)region, size, block_size);
     int32_t result = lfs_mount(&lfs, &config);
-    if (result != 0)
+    if (result != 0) {
         return result;
+    }
     result = lfs_file_open(&lfs, &handle, path, LFS_O_RDONLY);
     if (result == 0) {
         result = lfs_file_read(&lfs, &handle, buffer, capacity);
@@ -156,14 +167,18 @@ int32_t sim_read_file(const uint8_t *region, uint32_t size, uint32_t block_size,
 
 static struct sim_provision with_defaults(const struct sim_provision *given) {
     struct sim_provision filled = *given;
-    if (filled.reserved == 0)
+    if (filled.reserved == 0) {
         filled.reserved = DEFAULT_RESERVED;
-    if (filled.fs_start == 0)
+    }
+    if (filled.fs_start == 0) {
         filled.fs_start = DEFAULT_FS_START;
-    if (filled.fs_size == 0 && filled.flash_size > filled.fs_start + SYSTEM_SIZE)
+    }
+    if (filled.fs_size == 0 && filled.flash_size > filled.fs_start + SYSTEM_SIZE) {
         filled.fs_size = filled.flash_size - SYSTEM_SIZE - filled.fs_start;
-    if (filled.fs_block == 0)
+    }
+    if (filled.fs_block == 0) {
         filled.fs_block = ONESLOT_SECTOR_SIZE;
+    }
     return filled;
 }
 
@@ -182,19 +197,22 @@ static struct oneslot_layout make_layout(const struct sim_provision *provision) 
 /// Sector 0: the loader with its layout block and the device's header bytes. The stand-in has a layout block alone.
 static void put_loader(uint8_t *flash, const struct sim_provision *provision, const struct oneslot_layout *layout) {
     static const uint8_t header[16] = {0xe9, 1, 0, 0, 0x00, 0xe0, 0x10, 0x40, 0x00, 0xe0, 0x10, 0x40, 0xe0, 0x0f};
-    if (provision->loader)
+    if (provision->loader) {
         memcpy(flash, provision->loader, provision->loader_size);
-    else
+    } else {
         memcpy(flash, header, sizeof header);
+    }
     flash[2] = provision->firmware[2];
     flash[3] = provision->firmware[3];
     memcpy(flash + ONESLOT_LAYOUT_ADDRESS, layout, sizeof *layout);
     uint32_t length = flash[12] | (uint32_t)flash[13] << 8;
-    if (length > ONESLOT_SECTOR_SIZE - 32u)
+    if (length > ONESLOT_SECTOR_SIZE - 32u) {
         return;
+    }
     uint8_t checksum = 0xef;
-    for (uint32_t i = 0; i < length; i++)
+    for (uint32_t i = 0; i < length; i++) {
         checksum ^= flash[16u + i];
+    }
     flash[(16u + length) | 15u] = checksum;
 }
 
@@ -221,16 +239,18 @@ static void make_map(struct oneslot_map *map, const struct sim_provision *provis
     add_region(map, "map", ours, ONESLOT_SUBTYPE_MAP, layout->map, ONESLOT_SECTOR_SIZE);
     add_region(map, "installer", ours, ONESLOT_SUBTYPE_INSTALLER, layout->installer, ONESLOT_INSTALLER_SIZE);
     add_region(map, "vfs", ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_LITTLEFS, provision->fs_start, provision->fs_size);
-    if (provision->fs_start + provision->fs_size + SYSTEM_SIZE <= provision->flash_size)
+    if (provision->fs_start + provision->fs_size + SYSTEM_SIZE <= provision->flash_size) {
         add_region(map, "system", ours, ONESLOT_SUBTYPE_SYSTEM, provision->flash_size - SYSTEM_SIZE, SYSTEM_SIZE);
+    }
 }
 
 static void put_configuration(uint8_t *flash, const struct sim_provision *provision,
                               const struct oneslot_layout *layout) {
     struct oneslot_config config;
     memset(&config, 0, sizeof config);
-    if (provision->watch)
+    if (provision->watch) {
         memcpy(config.watch, provision->watch, strlen(provision->watch));
+    }
     oneslot_config_seal(&config);
     memcpy(flash + layout->map + ONESLOT_CONFIG_OFFSET, &config, sizeof config);
 }
@@ -254,28 +274,33 @@ static bool fits(const struct sim_provision *provision) {
 
 enum oneslot_error sim_provision(uint8_t *flash, const struct sim_provision *provision, struct oneslot_layout *layout) {
     struct sim_provision parts = with_defaults(provision);
-    if (!fits(&parts))
+    if (!fits(&parts)) {
         return ONESLOT_ERROR_ARGUMENT;
+    }
     memset(flash, 0xff, parts.flash_size);
     struct oneslot_layout made = make_layout(&parts);
     put_firmware(flash, &parts, &made);
     put_loader(flash, &parts, &made);
-    if (parts.installer)
+    if (parts.installer) {
         memcpy(flash + made.installer, parts.installer, parts.installer_size);
+    }
     struct oneslot_map map;
     make_map(&map, &parts, &made);
     oneslot_map_write(&map, flash + made.map);
     put_configuration(flash, &parts, &made);
-    if (layout)
+    if (layout) {
         *layout = made;
+    }
 
     enum oneslot_error error =
         sim_make_file_system(flash + parts.fs_start, parts.fs_size, parts.fs_block, parts.file, parts.files);
-    if (error != ONESLOT_ERROR_NONE)
+    if (error != ONESLOT_ERROR_NONE) {
         return error;
+    }
     error = oneslot_map_parse(&map, flash + made.map, ONESLOT_MAP_BYTES, parts.flash_size);
-    if (error != ONESLOT_ERROR_NONE)
+    if (error != ONESLOT_ERROR_NONE) {
         return error;
+    }
     struct sim_memory memory = {flash, parts.flash_size};
     struct oneslot_flash port = sim_memory_flash(&memory);
     struct oneslot_journal journal = {&port, made.journal};
