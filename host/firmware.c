@@ -203,6 +203,9 @@ static uint32_t word_at(const uint8_t *bytes) {
 // ports/esp8266/modesp.c, esp.flash_user_start(): the linker's _firmware_size, a word among the code's constants.
 // modules/flashbdev.py adds one sector, for native code, where it lies below 1 MiB.
 uint32_t firmware_micropython_file_system(const struct firmware *firmware) {
+    if (firmware->version[0] != 0 && !firmware_at_least(firmware, 1, 9)) {
+        return 0x91000; // esp.flash_user_start() was 0x90000
+    }
     for (uint32_t offset = 0x9000; offset + 4 <= firmware->size; offset += 4) {
         if (word_at(firmware->bytes + offset) == 0x98000) {
             return 0x99000;
@@ -219,6 +222,20 @@ bool firmware_at_least(const struct firmware *firmware, unsigned major, unsigned
     unsigned long have_major = strtoul(firmware->version + 1, &dot, 10);
     unsigned long have_minor = *dot == '.' ? strtoul(dot + 1, NULL, 10) : 0;
     return have_major > major || (have_major == major && have_minor >= minor);
+}
+
+// tools/sdk/ld/eagle.flash.*.ld
+void firmware_arduino_usual(uint32_t flash_size, uint32_t *start, uint32_t *end) {
+    const uint32_t megabyte = 0x100000;
+    *end = flash_size - 0x6000;
+    if (flash_size <= megabyte) {
+        *start = flash_size - 0x15000;
+        *end = flash_size - 0x5000;
+    } else if (flash_size == 4 * megabyte || flash_size == 16 * megabyte) {
+        *start = 2 * megabyte;
+    } else {
+        *start = megabyte;
+    }
 }
 
 // cores/esp8266/flash_hal.h and libraries/LittleFS: FS_PHYS_ADDR, _FS_end, FS_PHYS_BLOCK and FS_PHYS_PAGE are linker

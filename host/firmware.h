@@ -46,6 +46,9 @@ bool firmware_at_least(const struct firmware *firmware, unsigned major, unsigned
 /// was not found.
 bool firmware_arduino_file_system(const struct firmware *firmware, uint32_t *start, uint32_t *end);
 
+/// Where it usually lies on a chip of that size, for a sketch that does not tell: 1M64, 2M1M, 4M2M, 8M7M, 16M14M.
+void firmware_arduino_usual(uint32_t flash_size, uint32_t *start, uint32_t *end);
+
 /// Header bytes 2 and 3 (flash mode; size and clock) that the firmware was built with. In a USER1 image they are those
 /// of its second header, behind the code that runs in place.
 void firmware_flash_header(const struct firmware *firmware, uint8_t *mode, uint8_t *size_and_clock);

@@ -10,6 +10,9 @@
 
 #define FIELDS 6
 
+/// Types of ESP-IDF 5.5 and later that no other room needs.
+enum { TYPE_BOOT_LOADER = 0x02, TYPE_PARTITION_TABLE = 0x03 };
+
 static const struct {
     uint8_t type;
     int subtype; ///< -1: the type's own name
@@ -18,6 +21,8 @@ static const struct {
     {ONESLOT_TYPE_APP, -1, "app"},
     {ONESLOT_TYPE_DATA, -1, "data"},
     {ONESLOT_TYPE_ONESLOT, -1, "oneslot"},
+    {TYPE_BOOT_LOADER, -1, "bootloader"},
+    {TYPE_PARTITION_TABLE, -1, "partition_table"},
     {ONESLOT_TYPE_APP, ONESLOT_SUBTYPE_APP_FACTORY, "factory"},
     {ONESLOT_TYPE_APP, 0x20, "test"},
     {ONESLOT_TYPE_DATA, 0x00, "ota"},
@@ -31,6 +36,11 @@ static const struct {
     {ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_FAT, "fat"},
     {ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_SPIFFS, "spiffs"},
     {ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_LITTLEFS, "littlefs"},
+    {TYPE_BOOT_LOADER, 0x00, "primary"},
+    {TYPE_BOOT_LOADER, 0x01, "ota"},
+    {TYPE_BOOT_LOADER, 0x02, "recovery"},
+    {TYPE_PARTITION_TABLE, 0x00, "primary"},
+    {TYPE_PARTITION_TABLE, 0x01, "ota"},
     {ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_LOADER, "loader"},
     {ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_DISPLACED, "displaced"},
     {ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_JOURNAL, "journal"},
@@ -103,10 +113,11 @@ static bool parse_flags(char *text, uint32_t *flags) {
     return true;
 }
 
-static bool parse_place(struct oneslot_partition *row, const char *offset, const char *size, uint64_t behind,
-                        char *reason, size_t room, unsigned line) {
+static bool parse_place(struct oneslot_partition *row, const char *offset, const char *size,
+                        const struct map_csv_way *way, char *reason, size_t room, unsigned line) {
     if (offset[0] == 0) {
-        row->address = (uint32_t)behind;
+        uint32_t align = row->type == ONESLOT_TYPE_APP && way->app_align != 0 ? way->app_align : 1;
+        row->address = (way->behind + align - 1) / align * align;
     } else if (!size_parse(offset, &row->address)) {
         return wrong(reason, room, line, "'%s' is no offset", offset);
     }
@@ -121,6 +132,9 @@ static bool parse_place(struct oneslot_partition *row, const char *offset, const
         }
         row->size -= row->address;
     }
+    if (way->as_written) {
+        return true;
+    }
     if (row->size == 0 || row->address % ONESLOT_SECTOR_SIZE != 0 || row->size % ONESLOT_SECTOR_SIZE != 0) {
         return wrong(reason, room, line, "'%s' at 0x%x with 0x%x bytes: both must be multiples of 0x1000", row->label,
                      row->address, row->size);
@@ -128,7 +142,8 @@ static bool parse_place(struct oneslot_partition *row, const char *offset, const
     return true;
 }
 
-static bool parse_row(struct oneslot_map *map, char *text, uint64_t behind, char *reason, size_t room, unsigned line) {
+static bool parse_row(struct oneslot_map *map, char *text, const struct map_csv_way *way, char *reason, size_t room,
+                      unsigned line) {
     static char nothing[] = "";
     char *field[FIELDS] = {nothing, nothing, nothing, nothing, nothing, nothing};
     unsigned count = 0;
@@ -167,7 +182,7 @@ static bool parse_row(struct oneslot_map *map, char *text, uint64_t behind, char
     if (!parse_flags(field[5], &row->flags)) {
         return wrong(reason, room, line, "unknown flag in '%s'", field[5]);
     }
-    if (!parse_place(row, field[3], field[4], behind, reason, room, line)) {
+    if (!parse_place(row, field[3], field[4], way, reason, room, line)) {
         return false;
     }
     map->count++;
@@ -175,8 +190,13 @@ static bool parse_row(struct oneslot_map *map, char *text, uint64_t behind, char
 }
 
 bool map_csv_parse(struct oneslot_map *map, const char *text, char *reason, size_t room) {
+    return map_csv_read(map, text, &(struct map_csv_way){.as_written = false}, reason, room);
+}
+
+bool map_csv_read(struct oneslot_map *map, const char *text, const struct map_csv_way *given, char *reason,
+                  size_t room) {
+    struct map_csv_way way = *given;
     memset(map, 0, sizeof *map);
-    uint64_t behind = 0;
     unsigned number = 1;
     for (const char *line = text; line != NULL; number++) {
         const char *end = strchr(line, '\n');
@@ -193,14 +213,15 @@ bool map_csv_parse(struct oneslot_map *map, const char *text, char *reason, size
         if (row[0] == 0) {
             continue;
         }
-        if (!parse_row(map, row, behind, reason, room, number)) {
+        if (!parse_row(map, row, &way, reason, room, number)) {
             return false;
         }
         const struct oneslot_partition *last = &map->partition[map->count - 1];
-        behind = (uint64_t)last->address + last->size;
+        uint64_t behind = (uint64_t)last->address + last->size;
         if (behind > UINT32_MAX) {
             return wrong(reason, room, number, "'%s' ends past 4 GiB", last->label);
         }
+        way.behind = (uint32_t)behind;
     }
     if (map->count == 0) {
         snprintf(reason, room, "it has no rows");

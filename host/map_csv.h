@@ -9,6 +9,7 @@
 #ifndef ONESLOT_HOST_MAP_CSV_H
 #define ONESLOT_HOST_MAP_CSV_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "oneslot/map.h"
@@ -16,6 +17,16 @@
 /// Reads a zero-terminated CSV. At a wrong row it puts the reason with the line's number into `reason` and returns
 /// false. Overlaps and the chip's size are not checked here.
 bool map_csv_parse(struct oneslot_map *map, const char *text, char *reason, size_t room);
+
+/// How a CSV is read where it is not as above.
+struct map_csv_way {
+    bool as_written;    ///< rows that are empty or lie between sectors are read too, so that a check can name them
+    uint32_t behind;    ///< address for a first row without one
+    uint32_t app_align; ///< and what an application without one is aligned to
+};
+
+/// As map_csv_parse, in that way.
+bool map_csv_read(struct oneslot_map *map, const char *text, const struct map_csv_way *way, char *reason, size_t room);
 
 /// Writes a map as CSV that map_csv_parse reads back to the same.
 void map_csv_write(const struct oneslot_map *map, FILE *out);

@@ -91,9 +91,6 @@ static void add_old_micropython(struct plan *plan, uint32_t user_start) {
 static bool add_micropython(struct plan *plan) {
     bool old = plan->firmware->version[0] != 0 && !firmware_at_least(plan->firmware, 1, 12);
     uint32_t start = firmware_micropython_file_system(plan->firmware);
-    if (old && !firmware_at_least(plan->firmware, 1, 9)) {
-        start = 0x91000; // esp.flash_user_start() was 0x90000
-    }
     plan->file_system_kind = &file_system_micropython;
     if (start < MEGABYTE && (plan->sdk_size <= MEGABYTE || !old)) {
         return refuse_small_micropython(plan, start);
@@ -114,23 +111,6 @@ static bool add_micropython(struct plan *plan) {
     return true;
 }
 
-/// Arduino's usual layout of a chip (tools/sdk/ld/eagle.flash.*.ld), where the sketch does not tell.
-static void assume_arduino_file_system(const struct plan *plan, uint32_t *start, uint32_t *end) {
-    *end = plan->sdk_size - 0x6000;
-    switch (plan->sdk_size) {
-    case MEGABYTE:
-        *start = 0xeb000; // 1M64
-        *end = 0xfb000;
-        break;
-    case 4 * MEGABYTE:  // 4M2M
-    case 16 * MEGABYTE: // 16M14M
-        *start = 2 * MEGABYTE;
-        break;
-    default:
-        *start = MEGABYTE; // 2M1M, 8M7M
-    }
-}
-
 static bool add_arduino(struct plan *plan) {
     uint32_t start;
     uint32_t end;
@@ -140,7 +120,7 @@ static bool add_arduino(struct plan *plan) {
                       "an Arduino sketch, a file system and Oneslot need 1 MB of flash or more");
     }
     if (!firmware_arduino_file_system(plan->firmware, &start, &end)) {
-        assume_arduino_file_system(plan, &start, &end);
+        firmware_arduino_usual(plan->sdk_size, &start, &end);
         plan_warn(
             plan,
             "the place of this sketch's file system was not found in it; 0x%x to 0x%x is assumed, as in Arduino's "
