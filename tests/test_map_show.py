@@ -112,9 +112,9 @@ def test_an_overlap_and_a_region_past_the_end_are_told(oneslot, tmp_path):
 
 def test_the_end_of_the_xip_window_is_drawn_where_flash_goes_on(oneslot):
     text = drawn(oneslot, "micropython-4m")
-    line = text.index("- 0x100000: end of the window")
+    line = text.index("- 0x100000: end of the first MiB")
     assert text.index("firmware  ") < line < text.index("vfs  ")
-    assert "end of the window" not in drawn(oneslot, "esp32-micropython-4m")
+    assert "end of the first MiB" not in drawn(oneslot, "esp32-micropython-4m")
 
 
 def test_colour_is_used_on_a_terminal_alone_and_not_with_no_color(oneslot):

@@ -14,8 +14,6 @@
 #include "host/size.h"
 #include "host/tool.h"
 
-#define WIDTH_MIN     60u
-#define WIDTH_MAX     240u
 #define WIDTH_DEFAULT 80u
 
 static const char HELP[] =
@@ -26,13 +24,13 @@ static const char HELP[] =
     "\n"
     "MAP is a preset ('oneslot map list'), a partition table as CSV or binary, a dump of a flash, or a firmware.\n"
     "\n"
-    "  --diff OTHER       draw MAP and OTHER side by side, and say what moves, grows, shrinks, comes and goes\n"
-    "  --svg FILE         write an SVG picture ('-': to standard output) instead of text\n"
-    "  --width N          columns of the text, 60 to 240 (default: the terminal's, else 80)\n"
-    "  --json             regions, free gaps and changes as JSON\n"
-    "  --chip CHIP        the chip, where the map does not say it (esp8266, esp32, esp32c3, ...)\n"
-    "  --flash-size SIZE  the size of the flash, where the map does not say it\n"
-    "  --sdk N            major version of the ESP8266's SDK, where the map does not say it\n"
+    "      --diff OTHER        draw MAP and OTHER side by side, and say what moves, grows, shrinks, comes and goes\n"
+    "      --svg FILE          write an SVG picture ('-': to standard output) instead of text\n"
+    "      --width N           columns of the text, 60 to 240 (default: the terminal's, else 80)\n"
+    "      --json              regions, free gaps and changes as JSON\n"
+    "      --chip CHIP         the chip, where the map does not say it (esp8266, esp32, esp32c3, ...)\n"
+    "  -s, --flash-size SIZE   the size of the flash, where the map does not say it\n"
+    "      --sdk N             major version of the ESP8266's SDK, where the map does not say it\n"
     "\n"
     "Colours are used on a terminal, unless NO_COLOR is set.\n"
     "\n"
@@ -66,11 +64,11 @@ static bool number(const char *text, uint32_t least, uint32_t most, uint32_t *va
 static int options(struct show *show, int argc, char **argv) {
     static const struct option OPTIONS[] = {
         {"diff", required_argument, NULL, 'd'},
-        {"svg", required_argument, NULL, 's'},
+        {"svg", required_argument, NULL, 'v'},
         {"width", required_argument, NULL, 'w'},
         {"chip", required_argument, NULL, 'c'},
         {"sdk", required_argument, NULL, 'k'},
-        {"flash-size", required_argument, NULL, 'f'},
+        {"flash-size", required_argument, NULL, 's'},
         {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
@@ -79,23 +77,24 @@ static int options(struct show *show, int argc, char **argv) {
     const char *name;
     char reason[FLASH_MAP_TEXT];
     optind = 0;
-    for (int option; (option = tool_option(argc, argv, ":h", OPTIONS)) != -1;) {
+    for (int option; (option = tool_option(argc, argv, ":hs:", OPTIONS)) != -1;) {
         switch (option) {
         case 'd':
             show->other = optarg;
             break;
-        case 's':
+        case 'v':
             show->svg = optarg;
             break;
         case 'w':
-            if (!number(optarg, WIDTH_MIN, WIDTH_MAX, &value)) {
-                return tool_usage("map show", "'%s' is no width from %u to %u", optarg, WIDTH_MIN, WIDTH_MAX);
+            if (!number(optarg, PICTURE_WIDTH_MIN, PICTURE_WIDTH_MAX, &value)) {
+                return tool_usage("map show", "'%s' is no width from %u to %u", optarg, PICTURE_WIDTH_MIN,
+                                  PICTURE_WIDTH_MAX);
             }
             show->width = value;
             break;
         case 'c':
         case 'k':
-        case 'f':
+        case 's':
             name = option == 'c' ? "chip" : option == 'k' ? "sdk" : "flash-size";
             if (!flash_map_hint(&show->hints, name, optarg, reason)) {
                 return tool_usage("map show", "%s", reason);

@@ -341,7 +341,7 @@ static bool is_broken(const struct picture_scale *scale) {
 static void legend(FILE *out, double y, double right, const struct picture *one, const struct picture *two,
                    const struct picture_scale *scale) {
     static const char BROKEN[] = "drawn longer than to scale";
-    static const char XIP[] = "code runs in place (XIP) from the first MiB alone";
+    static const char XIP[] = "XIP window, the first MiB: code runs in place";
     struct flow flow = {.out = out, .x = MARGIN, .y = y, .right = right};
     for (unsigned kind = 0; kind < PICTURE_KINDS; kind++) {
         if (has_kind(one, kind) || has_kind(two, kind)) {

@@ -6,8 +6,6 @@
 
 #include "host/map/picture.h"
 
-#define WIDTH_MIN 60u
-#define WIDTH_MAX 240u
 /// Rows get what a wide terminal has room for.
 #define WIDTH_KIND    76u
 #define WIDTH_SECTORS 90u
@@ -152,8 +150,8 @@ static void print_trimmed(const struct page *page, char *text) {
 /// Both ends come first, then the window's end, then bounds as far as there is room: those of long pieces before
 /// others.
 static void axis(const struct page *page, const struct picture_scale *scale, const struct picture *picture) {
-    char ticks[WIDTH_MAX + 1];
-    char labels[WIDTH_MAX + 1];
+    char ticks[PICTURE_WIDTH_MAX + 1];
+    char labels[PICTURE_WIDTH_MAX + 1];
     memset(ticks, ' ', sizeof ticks);
     memset(labels, ' ', sizeof labels);
     ticks[page->width] = 0;
@@ -279,7 +277,7 @@ static void faults(const struct page *page, const struct picture *picture, unsig
 }
 
 static void xip_line(const struct page *page) {
-    static const char TEXT[] = "- 0x100000: end of the window that code runs in place from ";
+    static const char TEXT[] = "- 0x100000: end of the first MiB, the XIP window ";
     fputs(TEXT, page->out);
     for (size_t column = sizeof TEXT - 1; column < page->width; column++) {
         fputc('-', page->out);
@@ -312,7 +310,7 @@ static void table(const struct page *page, const struct lettered *map) {
     }
     paragraph(page, 0, line);
     if (inside) {
-        paragraph(page, 0, "Code runs in place from below 0x100000 only.");
+        paragraph(page, 0, "Code runs in place from the first MiB alone (XIP window).");
     }
 }
 
@@ -437,7 +435,7 @@ void flash_map_draw(FILE *out, const struct flash_map *map, const struct flash_m
     struct lettered one;
     struct lettered two;
     struct page page = {.out = out, .width = width, .colour = colour};
-    page.width = width < WIDTH_MIN ? WIDTH_MIN : width > WIDTH_MAX ? WIDTH_MAX : width;
+    page.width = width < PICTURE_WIDTH_MIN ? PICTURE_WIDTH_MIN : width > PICTURE_WIDTH_MAX ? PICTURE_WIDTH_MAX : width;
     picture_make(&one.picture, map);
     page.digits = digits_of(&one.picture, 6);
     if (other == NULL) {

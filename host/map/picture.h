@@ -59,6 +59,10 @@ const char *picture_size_text(uint64_t bytes, char text[24]);
 /// Copies what can be printed anywhere: other bytes become '?'.
 void picture_clean(char *to, size_t room, const char *from);
 
+/// Columns of a text picture.
+#define PICTURE_WIDTH_MIN 60u
+#define PICTURE_WIDTH_MAX 240u
+
 /* Scale. */
 
 #define PICTURE_BOUNDS (2u * 2u * PICTURE_SPANS + 4u)
