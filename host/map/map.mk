@@ -1,0 +1,12 @@
+# Flash maps as a library, for unit tests: what lies here but the commands, and the parts of the host that it uses.
+
+LIBMAP := $(BUILD)/host/libmap.a
+ASAN_LIBMAP := $(BUILD)/asan/libmap.a
+LIBMAP_SOURCES := $(filter-out host/map/cmd_%.c host/map/weak.c,$(sort $(wildcard host/map/*.c))) \
+    $(addprefix host/,file.c file_system.c firmware.c flash_file.c json.c map_csv.c plan.c ram_flash.c size.c tool.c)
+
+$(LIBMAP): $(call host_objects,$(LIBMAP_SOURCES))
+	$(archive)
+
+$(ASAN_LIBMAP): $(call asan_objects,$(LIBMAP_SOURCES))
+	$(archive)
