@@ -10,6 +10,8 @@
 #include "host/file_system.h"
 #include "host/flash_file.h"
 #include "host/json.h"
+#include "host/loader.h"
+#include "host/map/flash_map.h"
 #include "host/map_csv.h"
 #include "host/plan.h"
 #include "host/ram_flash.h"
@@ -37,7 +39,7 @@ static const char HELP[] =
     "      --fs-image FILE     put this file system there instead\n"
     "      --map MAP.csv       a flash map of your own, in ESP-IDF's form. Of type 'oneslot' are loader, displaced,\n"
     "                          journal, map, installer, native, user, system; what is not given is placed in a gap.\n"
-    "                          'oneslot info FLASH.bin --csv' shows one\n"
+    "                          'oneslot info FLASH.bin --csv' shows one; or the name of one of 'oneslot map list'\n"
     "      --watch PATH        upgrade whenever a new file lies at PATH at a reset\n"
     "      --flash-mode MODE   qio, qout, dio, dout; default: the firmware's own\n"
     "      --flash-header keep|chip\n"
@@ -219,17 +221,6 @@ static int load_program(struct blob *blob, const char *path, const uint8_t *star
     return TOOL_OK;
 }
 
-static uint32_t word_at(const uint8_t *bytes) {
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
-static bool loader_usable(const struct blob *loader) {
-    uint32_t length = loader->size >= 16 ? word_at(loader->bytes + 12) : 0;
-    return loader->size <= ONESLOT_SECTOR_SIZE && length >= sizeof(struct oneslot_layout) &&
-           length < ONESLOT_SECTOR_SIZE && loader->bytes[0] == 0xe9 && loader->bytes[1] == 1 &&
-           ((16 + length) | 15) < loader->size;
-}
-
 static int load_programs(struct build *build) {
     const struct options *options = &build->options;
     int status = load_program(&build->loader, options->loader, embedded_loader, embedded_loader_end, options->json);
@@ -240,7 +231,7 @@ static int load_programs(struct build *build) {
     if (status != TOOL_OK) {
         return status;
     }
-    if (!loader_usable(&build->loader)) {
+    if (!loader_usable(build->loader.bytes, build->loader.size)) {
         return tool_fail(options->json, ONESLOT_ERROR_IMAGE_HEADER, "%s is no Oneslot loader (%u bytes)",
                          options->loader != NULL ? options->loader : "the built-in loader", build->loader.size);
     }
@@ -308,6 +299,15 @@ static int load_map(struct build *build) {
     const struct options *options = &build->options;
     struct blob file = {0};
     char reason[256];
+    const struct flash_map *preset = flash_map_preset_named(options->map);
+    if (preset != NULL && preset->chip == FLASH_MAP_ESP8266) {
+        build->given = preset->map;
+        return TOOL_OK;
+    }
+    if (preset != NULL) {
+        return tool_fail(options->json, ONESLOT_ERROR_MAP_INVALID, "the map '%s' is for the %s", preset->name,
+                         flash_map_chip_text(preset->chip));
+    }
     int status = load(&file, options->map, options->json);
     if (status != TOOL_OK) {
         return status;
@@ -372,15 +372,9 @@ static void put_loader(struct build *build) {
     layout.flags = build->options.watch != NULL ? ONESLOT_LAYOUT_WATCH : 0;
     oneslot_layout_seal(&layout);
     build->plan.layout = layout;
-    memcpy(sector + ONESLOT_LAYOUT_ADDRESS, &layout, sizeof layout);
     sector[2] = build->header_mode;
     sector[3] = build->header_size;
-    uint32_t end = 16 + word_at(sector + 12);
-    uint8_t checksum = 0xef;
-    for (uint32_t index = 16; index < end; index++) {
-        checksum ^= sector[index];
-    }
-    sector[end | 15] = checksum;
+    loader_put_layout(sector, &layout);
 }
 
 static void put_firmware(struct build *build) {

@@ -214,6 +214,11 @@ uint32_t firmware_micropython_file_system(const struct firmware *firmware) {
     return 0x100000;
 }
 
+// littlefs' superblock magic is one of the constants of its code.
+bool firmware_has_littlefs(const struct firmware *firmware) {
+    return find(firmware, "littlefs") != NULL;
+}
+
 bool firmware_at_least(const struct firmware *firmware, unsigned major, unsigned minor) {
     if (firmware->version[0] != 'v') {
         return false;

@@ -42,6 +42,9 @@ uint32_t firmware_micropython_file_system(const struct firmware *firmware);
 /// Whether a MicroPython is of that version or later.
 bool firmware_at_least(const struct firmware *firmware, unsigned major, unsigned minor);
 
+/// Whether a MicroPython has littlefs in it. Those that do not keep their files on a FAT.
+bool firmware_has_littlefs(const struct firmware *firmware);
+
 /// The place of an Arduino sketch's file system, which its linker script fixed. Returns false when it has none or it
 /// was not found.
 bool firmware_arduino_file_system(const struct firmware *firmware, uint32_t *start, uint32_t *end);

@@ -23,7 +23,7 @@ static const char HELP[] =
     "                          header       offsets and sizes for C\n"
     "                          cmake        the same as set(...)\n"
     "                          micropython  constants for flashbdev.py\n"
-    "                          json\n"
+    "                          json         or --json\n"
     "  -o, --output FILE       into a file instead of standard output\n"
     "      --chip CHIP         esp8266, esp32, esp32s2, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2\n"
     "      --flash-size SIZE   512KB, 1MB, 2MB, 4MB, 8MB, 16MB\n"
@@ -39,22 +39,22 @@ static const struct option OPTIONS[] = {
 static const char *const HINTS[] = {NULL, "chip", "flash-size", "sdk"};
 
 /// The whole text is made in memory first, so that a refusal leaves no half of it.
-static int write_map(const struct flash_map *map, const char *format, const char *output) {
+static int write_map(const struct flash_map *map, const char *format, const char *output, bool json) {
     char reason[FLASH_MAP_TEXT] = "";
     char *text = NULL;
     size_t length = 0;
     FILE *memory = open_memstream(&text, &length);
     if (memory == NULL) {
-        return tool_fail(false, ONESLOT_ERROR_NONE, "there is not enough memory");
+        return tool_fail(json, ONESLOT_ERROR_NONE, "there is not enough memory");
     }
     bool done = flash_map_export(memory, map, format, reason);
     done = fclose(memory) == 0 && done;
     int status = TOOL_OK;
     if (!done) {
-        status = tool_fail(false, ONESLOT_ERROR_NONE, "%s: %s", map->name, reason);
+        status = tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", map->name, reason);
     } else if (output != NULL && strcmp(output, "-") != 0) {
         if (!file_replace(output, (const uint8_t *)text, length)) {
-            status = tool_fail(false, ONESLOT_ERROR_NONE, "%s: %s", output, strerror(errno));
+            status = tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", output, strerror(errno));
         }
     } else if (strcmp(format, "bin") == 0 && isatty(fileno(stdout))) {
         status = tool_usage("map export", "a binary table is nothing for a terminal: give a file with -o");
@@ -68,6 +68,7 @@ static int write_map(const struct flash_map *map, const char *format, const char
 int cmd_map_export(int argc, char **argv) {
     const char *format = NULL;
     const char *output = NULL;
+    bool json = false;
     char reason[FLASH_MAP_TEXT];
     struct flash_map_hints hints = {.chip = FLASH_MAP_CHIPS};
     optind = 0;
@@ -77,7 +78,7 @@ int cmd_map_export(int argc, char **argv) {
             format = optarg;
             break;
         case 'j':
-            format = "json";
+            json = true;
             break;
         case 'o':
             output = optarg;
@@ -99,17 +100,20 @@ int cmd_map_export(int argc, char **argv) {
     if (optind + 1 != argc) {
         return tool_usage("map export", optind < argc ? "one map at a time" : "a map is missing");
     }
+    if (format == NULL && json) {
+        format = "json";
+    }
     if (format == NULL) {
         return tool_usage("map export", "a format is missing: --format csv, bin, ld, header, cmake, micropython, json");
     }
     struct flash_map map;
     if (!flash_map_load(&map, argv[optind], &hints, reason)) {
-        return tool_fail(false, ONESLOT_ERROR_NONE, "%s", reason);
+        return tool_fail(json, ONESLOT_ERROR_NONE, "%s", reason);
     }
     if (map.faults != 0) {
         tool_warn("%s: the table at 0x%x is damaged; 'oneslot map check' says how", map.name, map.fault_at);
     }
-    int status = write_map(&map, format, output);
+    int status = write_map(&map, format, output, json);
     flash_map_free(&map);
     return status;
 }

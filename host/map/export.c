@@ -233,6 +233,7 @@ static bool export_json(FILE *out, const struct flash_map *map, char *reason) {
     json_string(&json, "chip", flash_map_chip_text(map->chip));
     json_number(&json, "flash_size", map->flash_size);
     json_number(&json, "sdk", map->sdk);
+    json_number(&json, "system_size", map->chip == FLASH_MAP_ESP8266 ? flash_map_system(map) : 0);
     json_number(&json, "irom", map->irom);
     json_array(&json, "regions");
     for (uint32_t index = 0; index < map->map.count; index++) {

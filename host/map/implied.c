@@ -10,6 +10,7 @@
 #define TYPE_BOOT_LOADER 0x02u
 #define SUBTYPE_OTA_0    0x10u
 #define SUBTYPE_OTA_1    0x11u
+#define SDK_SIZE         0x5000u
 /// Two blocks: the least that a littlefs needs.
 #define SMALLEST_FS 0x2000u
 
@@ -43,7 +44,7 @@ static void add_files(struct flash_map *map, const char *label, uint8_t subtype,
 static void imply_micropython(struct flash_map *map, const struct firmware *firmware) {
     uint32_t system = map->flash_size - flash_map_system(map);
     uint32_t start = firmware_micropython_file_system(firmware);
-    bool fat = firmware->version[0] != 0 && !firmware_at_least(firmware, 1, 13);
+    uint8_t files = firmware_has_littlefs(firmware) ? ONESLOT_SUBTYPE_DATA_LITTLEFS : ONESLOT_SUBTYPE_DATA_FAT;
     map->irom = 0x9000;
     // modules/flashbdev.py: no file system on less than 1 MiB.
     if (map->flash_size < MEGABYTE) {
@@ -54,7 +55,7 @@ static void imply_micropython(struct flash_map *map, const struct firmware *firm
         if (start < MEGABYTE) {
             add(map, "native", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_NATIVE, code, start);
         }
-        add_files(map, "vfs", fat ? ONESLOT_SUBTYPE_DATA_FAT : ONESLOT_SUBTYPE_DATA_LITTLEFS, start, system);
+        add_files(map, "vfs", files, start, system);
     }
     add_system(map);
 }
@@ -107,13 +108,29 @@ static void imply_other(struct flash_map *map) {
     snprintf(map->note, sizeof map->note, "unknown firmware: the program's megabyte and the SDK's sectors");
 }
 
+static uint8_t sdk_of(const struct firmware *firmware) {
+    char major = firmware->sdk[0];
+    if (major >= '0' && major <= '3') {
+        return major == '0' ? 1 : (uint8_t)(major - '0');
+    }
+    // NodeMCU of the days when it did not name its SDK.
+    return firmware->maker == FIRMWARE_NODEMCU ? 1 : 2;
+}
+
+uint32_t flash_map_least_flash(const struct firmware *firmware) {
+    bool beyond = firmware->maker == FIRMWARE_MICROPYTHON && firmware_micropython_file_system(firmware) >= MEGABYTE;
+    uint32_t least_size = beyond ? 2 * MEGABYTE : MEGABYTE / 2;
+    while (least_size < firmware->image.target + firmware->size + SDK_SIZE) {
+        least_size *= 2;
+    }
+    return least_size;
+}
+
 void flash_map_imply(struct flash_map *map, const struct firmware *firmware) {
     map->map.count = 0;
-    if (map->sdk == 0) {
-        char major = firmware->sdk[0];
-        map->sdk = major >= '1' && major <= '3' ? (uint8_t)(major - '0') : 2;
-    }
-    snprintf(map->note, sizeof map->note, "as %s %s has it", firmware_maker_text(firmware->maker), firmware->version);
+    map->sdk = map->sdk != 0 ? map->sdk : sdk_of(firmware);
+    snprintf(map->note, sizeof map->note, "as %s%s%s has it", firmware_maker_text(firmware->maker),
+             firmware->version[0] != 0 ? " " : "", firmware->version);
     if (firmware->image.kind == ONESLOT_IMAGE_USER1) {
         imply_user1(map, firmware);
     } else if (firmware->maker == FIRMWARE_MICROPYTHON) {

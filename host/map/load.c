@@ -373,6 +373,9 @@ static bool load_firmware(struct flash_map *map, const struct flash_map_hints *h
     if (firmware.error == ONESLOT_ERROR_IMAGE_UNKNOWN || firmware.error == ONESLOT_ERROR_IMAGE_HEADER) {
         return refuse(reason, "this is no map, no dump of a flash and no firmware of the ESP8266");
     }
+    if (firmware.image.kind == ONESLOT_IMAGE_BOOT) {
+        return refuse(reason, "this is a boot loader alone, which implies no map");
+    }
     if (firmware.error == ONESLOT_ERROR_IMAGE_CHIP) {
         return refuse(reason,
                       "this is a program for the %s alone: its map is in the partition table, not in the program",
@@ -383,20 +386,19 @@ static bool load_firmware(struct flash_map *map, const struct flash_map_hints *h
     char size[24];
     firmware_flash_header(&firmware, &mode, &size_and_clock);
     const char *name = flash_size_name(size_and_clock >> 4, &map->flash_size);
-    uint32_t end = firmware.image.target + map->size;
+    // The size in a firmware's header is rewritten while it is flashed.
+    uint32_t least = flash_map_least_flash(&firmware);
+    bool too_small = hints->flash_size == 0 && map->flash_size < least;
     if (hints->flash_size != 0) {
         map->flash_size = hints->flash_size;
-    }
-    bool too_small = hints->flash_size == 0 && (map->flash_size == 0 || end > map->flash_size - 0x5000);
-    if (too_small) {
-        // Such headers are rewritten while flashing; 2 MB is what the generic build of MicroPython needs.
-        map->flash_size = firmware.maker == FIRMWARE_MICROPYTHON ? 2 * MEGABYTE : MEGABYTE;
+    } else if (too_small) {
+        map->flash_size = least;
     }
     map->origin = FLASH_MAP_FIRMWARE;
     map->sdk = hints->sdk;
     flash_map_imply(map, &firmware);
     if (too_small) {
-        add_note(map, "the header's %s cannot hold it: %s is assumed", name, size_text(map->flash_size, size));
+        add_note(map, "its header's %s is too small: %s is assumed", name, size_text(map->flash_size, size));
     }
     return firmware.image.target == 0 || move_up(map, firmware.image.target, reason);
 }
@@ -417,9 +419,13 @@ static bool load_bytes(struct flash_map *map, const struct flash_map_hints *hint
     return whole ? load_esp8266_dump(map, hints, reason) : load_firmware(map, hints, reason);
 }
 
-static const char *base_name(const char *path) {
+/// The file's name, fit to stand in a comment.
+static void take_name(struct flash_map *map, const char *path) {
     const char *slash = strrchr(path, '/');
-    return slash == NULL ? path : slash + 1;
+    snprintf(map->name, sizeof map->name, "%s", slash == NULL ? path : slash + 1);
+    for (char *at = map->name; *at != 0; at++) {
+        *at = (unsigned char)*at < 0x20 ? '?' : *at;
+    }
 }
 
 static bool load_file(struct flash_map *map, const char *path, const struct flash_map_hints *hints, char *reason) {
@@ -430,7 +436,7 @@ static bool load_file(struct flash_map *map, const char *path, const struct flas
         return refuse(reason, "%s: %s%s", path, strerror(errno),
                       missing ? ", and no preset has that name ('oneslot map list')" : "");
     }
-    snprintf(map->name, sizeof map->name, "%s", base_name(path));
+    take_name(map, path);
     bool done;
     if (is_table(bytes, (uint32_t)size)) {
         load_table(map, bytes, (uint32_t)size, hints);
