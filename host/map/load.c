@@ -370,13 +370,15 @@ static bool load_esp8266_dump(struct flash_map *map, const struct flash_map_hint
 static bool load_firmware(struct flash_map *map, const struct flash_map_hints *hints, char *reason) {
     struct firmware firmware;
     firmware_read(&firmware, map->bytes, map->size);
-    if (firmware.error == ONESLOT_ERROR_IMAGE_UNKNOWN || firmware.error == ONESLOT_ERROR_IMAGE_HEADER) {
+    // What ends early or fails its digest is a firmware all the same, if a segment of it was found.
+    bool other_chip = firmware.error == ONESLOT_ERROR_IMAGE_CHIP;
+    if (firmware.error != ONESLOT_ERROR_NONE && firmware.image.segment_count == 0 && !other_chip) {
         return refuse(reason, "this is no map, no dump of a flash and no firmware of the ESP8266");
     }
     if (firmware.image.kind == ONESLOT_IMAGE_BOOT) {
         return refuse(reason, "this is a boot loader alone, which implies no map");
     }
-    if (firmware.error == ONESLOT_ERROR_IMAGE_CHIP) {
+    if (other_chip) {
         return refuse(reason,
                       "this is a program for the %s alone: its map is in the partition table, not in the program",
                       firmware_esp32_chip(map->bytes, map->size));
