@@ -13,18 +13,20 @@
 #include "host/flash_file.h"
 #include "host/json.h"
 #include "host/map_csv.h"
+#include "host/pack/package_file.h"
 #include "host/ram_flash.h"
 #include "host/size.h"
 #include "host/state.h"
 #include "host/tool.h"
 
 static const char HELP[] =
-    "oneslot info: say what a file is: a firmware image, a flash image or a dump of one\n"
+    "oneslot info: say what a file is: a firmware image, a package, a flash image or a dump of one\n"
     "\n"
     "usage: oneslot info FILE [--json]\n"
     "       oneslot info FLASH.bin --csv      its flash map, as 'oneslot image --map' takes it\n"
     "\n"
     "Of a firmware: kind, version, segments, flash mode, what proves it whole and whether that holds.\n"
+    "Of a package: version, what it holds, what it may be installed on, digest, key.\n"
     "Of a flash: layout, flash map, journal, how the last upgrade ended, file system.\n"
     "Exit status 1: the file is nothing that is known, or its proof does not hold.\n"
     "\n"
@@ -508,6 +510,9 @@ static int show(struct flash_file *file, bool as_json, bool csv) {
     if (csv) {
         return tool_fail(as_json, ONESLOT_ERROR_NO_LAYOUT, "%s: %s", file->path,
                          oneslot_error_text(ONESLOT_ERROR_NO_LAYOUT));
+    }
+    if (package_file_begins(file->bytes, file->size)) {
+        return package_show(file->path, file->bytes, file->size, as_json);
     }
     struct firmware firmware;
     firmware_read(&firmware, file->bytes, file->size);

@@ -1,7 +1,7 @@
 # The host tool `oneslot`, plain and with sanitizers. Loader and installer lie inside it, so that the one file is all
 # that a user needs.
 
-HOST_SOURCES := $(sort $(wildcard host/*.c host/map/*.c))
+HOST_SOURCES := $(sort $(wildcard host/*.c host/map/*.c host/pack/*.c))
 HOST_LIBS := $(if $(wildcard sim/sim.mk),$(LIBSIM)) $(LIBCORE)
 ASAN_HOST_LIBS := $(if $(wildcard sim/sim.mk),$(ASAN_LIBSIM)) $(ASAN_LIBCORE)
 HOST_LOADER := $(BUILD)/esp8266/loader.bin
@@ -16,12 +16,12 @@ $(EMBEDDED): host/embedded.S $(HOST_LOADER) $(HOST_INSTALLER)
 $(ONESLOT): $(call host_objects,$(HOST_SOURCES)) $(EMBEDDED) $(HOST_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(HOST_CFLAGS) $^ -lm -pthread -o $@
+	$(Q)$(CC) $(HOST_CFLAGS) $^ -lcrypto -lm -pthread -o $@
 
 $(BUILD)/asan/oneslot: $(call asan_objects,$(HOST_SOURCES)) $(EMBEDDED) $(ASAN_HOST_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ASAN_CFLAGS) $^ -lm -pthread -o $@
+	$(Q)$(CC) $(ASAN_CFLAGS) $^ -lcrypto -lm -pthread -o $@
 
 ALL += $(ONESLOT)
 

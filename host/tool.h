@@ -31,6 +31,9 @@ int cmd_status(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_map(int argc, char **argv);
 int cmd_prove(int argc, char **argv);
+int cmd_keygen(int argc, char **argv);
+int cmd_pack(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 /// The next option as getopt_long() gives it. At a wrong one it says so and returns '?': then return TOOL_USAGE.
 int tool_option(int argc, char **argv, const char *letters, const struct option *options);

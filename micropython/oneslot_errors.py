@@ -44,6 +44,26 @@ _ERRORS = """\
 73 the application is damaged and no image to mend it was found
 75 an argument is out of range
 76 an upgrade is under way already
+80 the package is cut short: it promises more bytes than the file holds
+81 the package's header is damaged
+82 the package is encrypted, compressed or placed in a way that is not known here
+83 the file holds more bytes than its package says
+84 a list of entries of the package is damaged
+85 an entry of the package has a wrong length or value
+86 an entry of the package is there twice
+87 an entry of the package lies in the wrong list or in the wrong order
+88 the package demands something that is not known here
+89 the package lacks an entry that it must have
+90 the package's SHA-256 is wrong
+91 the package is not signed
+92 the package is signed in a way that is not known here: ECDSA P-256 with SHA-256 is
+93 the package is signed by a key that is not trusted here
+94 the package's signature was not made over this content by that key
+95 the package is for another chip
+96 the package is for another board
+97 the package's version is lower than one that was confirmed on this device
+98 the package does not replace the version or the base image that is installed
+99 this device has a key: it takes a signed package, no plain image
 """
 
 # The sentence for an error's number.

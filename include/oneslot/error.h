@@ -55,7 +55,29 @@
     X(NOTHING_TO_DO, 72, "there is nothing to do")                                                                     \
     X(APPLICATION_BROKEN, 73, "the application is damaged and no image to mend it was found")                          \
     X(ARGUMENT, 75, "an argument is out of range")                                                                     \
-    X(BUSY, 76, "an upgrade is under way already")
+    X(BUSY, 76, "an upgrade is under way already")                                                                     \
+    /* the package */                                                                                                  \
+    X(PACKAGE_TRUNCATED, 80, "the package is cut short: it promises more bytes than the file holds")                   \
+    X(PACKAGE_HEADER, 81, "the package's header is damaged")                                                           \
+    X(PACKAGE_FLAGS, 82, "the package is encrypted, compressed or placed in a way that is not known here")             \
+    X(PACKAGE_LENGTH, 83, "the file holds more bytes than its package says")                                           \
+    X(PACKAGE_AREA, 84, "a list of entries of the package is damaged")                                                 \
+    X(PACKAGE_TLV, 85, "an entry of the package has a wrong length or value")                                          \
+    X(PACKAGE_DUPLICATE, 86, "an entry of the package is there twice")                                                 \
+    X(PACKAGE_PLACE, 87, "an entry of the package lies in the wrong list or in the wrong order")                       \
+    X(PACKAGE_CRITICAL, 88, "the package demands something that is not known here")                                    \
+    X(PACKAGE_INCOMPLETE, 89, "the package lacks an entry that it must have")                                          \
+    X(PACKAGE_HASH, 90, "the package's SHA-256 is wrong")                                                              \
+    X(PACKAGE_UNSIGNED, 91, "the package is not signed")                                                               \
+    X(PACKAGE_SIGNATURE_KIND, 92,                                                                                      \
+      "the package is signed in a way that is not known here: ECDSA P-256 with SHA-256 is")                            \
+    X(PACKAGE_KEY, 93, "the package is signed by a key that is not trusted here")                                      \
+    X(PACKAGE_SIGNATURE, 94, "the package's signature was not made over this content by that key")                     \
+    X(PACKAGE_CHIP, 95, "the package is for another chip")                                                             \
+    X(PACKAGE_BOARD, 96, "the package is for another board")                                                           \
+    X(PACKAGE_DOWNGRADE, 97, "the package's version is lower than one that was confirmed on this device")              \
+    X(PACKAGE_VERSION, 98, "the package does not replace the version or the base image that is installed")             \
+    X(PACKAGE_NEEDED, 99, "this device has a key: it takes a signed package, no plain image")
 
 /// An outcome or a failure; ONESLOT_ERROR_NONE (0) is success.
 enum oneslot_error {

@@ -1,0 +1,42 @@
+/*
+ * Packages, written.
+ */
+#ifndef ONESLOT_HOST_PACK_BUILD_H
+#define ONESLOT_HOST_PACK_BUILD_H
+
+#include <stddef.h>
+
+#include "host/pack/key.h"
+
+/// What goes into a package.
+struct package_content {
+    struct oneslot_version version;
+    uint16_t header_size; ///< ONESLOT_PACKAGE_HEADER or more, filled up with 0xff
+    uint16_t chip;
+    uint8_t kind; ///< enum oneslot_image_kind
+    uint8_t codec;
+    uint8_t parameters_size;
+    uint8_t parameters[ONESLOT_CODEC_PARAMETERS_MAX];
+    const uint8_t *image; ///< unpacked
+    uint32_t image_size;
+    const uint8_t *payload; ///< packed; the image itself without a codec
+    uint32_t payload_size;
+    const struct oneslot_version *minimum; ///< NULL = none
+    const char *board;                     ///< NULL = any
+    bool downgrade;
+    bool installer;
+    const struct key *key; ///< NULL = not signed
+};
+
+/// The bytes of the package, which the caller frees; NULL without memory. The same content gives the same bytes.
+uint8_t *package_build(const struct package_content *content, size_t *size);
+
+/// Reads "1", "1.24", "1.24.0" or "1.24.0+7", as imgtool does. Returns false for anything else.
+bool version_parse(const char *text, struct oneslot_version *version);
+
+#define VERSION_TEXT 24u
+
+/// "1.24.0", and "+7" where the build is not 0. Returns `text`.
+const char *version_text(const struct oneslot_version *version, char text[VERSION_TEXT]);
+
+#endif

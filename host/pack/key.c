@@ -1,0 +1,259 @@
+#include "host/pack/key.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bearssl.h"
+#include "host/file.h"
+#include "host/pack/passphrase.h"
+#include "host/pack/pkcs8.h"
+#include "host/tool.h"
+
+#define CURVE       (&br_ec_prime_i15)
+#define DER_MAX     4096u
+#define POINT_SIZE  65u
+#define PUBLIC_SIZE (ONESLOT_KEY_PREFIX + 64u)
+
+/// What a PEM file holds.
+enum content { CONTENT_NONE, CONTENT_PRIVATE, CONTENT_ENCRYPTED, CONTENT_PUBLIC };
+
+struct der {
+    enum content content;
+    size_t length;
+    bool too_long;
+    uint8_t bytes[DER_MAX];
+};
+
+/* PEM */
+
+static void add(void *context, const void *bytes, size_t length) {
+    struct der *der = context;
+    if (length > sizeof der->bytes - der->length) {
+        der->too_long = true;
+        return;
+    }
+    memcpy(der->bytes + der->length, bytes, length);
+    der->length += length;
+}
+
+static enum content content_of(const char *name) {
+    if (strcmp(name, BR_ENCODE_PEM_PKCS8) == 0 || strcmp(name, BR_ENCODE_PEM_EC_RAW) == 0) {
+        return CONTENT_PRIVATE;
+    }
+    if (strcmp(name, "ENCRYPTED PRIVATE KEY") == 0) {
+        return CONTENT_ENCRYPTED;
+    }
+    return strcmp(name, "PUBLIC KEY") == 0 ? CONTENT_PUBLIC : CONTENT_NONE;
+}
+
+/// Finds the first key of a PEM file. Other objects before it (curve parameters) are passed over.
+static bool read_pem(struct der *der, const uint8_t *text, size_t length) {
+    br_pem_decoder_context pem;
+    bool open = false;
+    memset(der, 0, sizeof *der);
+    br_pem_decoder_init(&pem);
+    // The last line may lack its end.
+    for (size_t at = 0; at <= length;) {
+        at += at < length ? br_pem_decoder_push(&pem, text + at, length - at) : br_pem_decoder_push(&pem, "\n", 1);
+        switch (br_pem_decoder_event(&pem)) {
+        case BR_PEM_BEGIN_OBJ:
+            der->content = content_of(br_pem_decoder_name(&pem));
+            open = der->content != CONTENT_NONE;
+            br_pem_decoder_setdest(&pem, open ? add : NULL, der);
+            break;
+        case BR_PEM_END_OBJ:
+            if (open) {
+                return !der->too_long;
+            }
+            break;
+        case BR_PEM_ERROR:
+            return false;
+        default:
+            break;
+        }
+    }
+    return false;
+}
+
+static char *make_pem(const uint8_t *der, size_t length, const char *name) {
+    char *text = malloc(br_pem_encode(NULL, NULL, length, name, BR_PEM_LINE64) + 1);
+    if (text != NULL) {
+        br_pem_encode(text, der, length, name, BR_PEM_LINE64);
+    }
+    return text;
+}
+
+/* Keys */
+
+static void finish(struct key *key, const uint8_t point[POINT_SIZE]) {
+    memcpy(key->point.x, point + 1, sizeof key->point.x);
+    memcpy(key->point.y, point + 1 + sizeof key->point.x, sizeof key->point.y);
+    oneslot_key_hash(key->hash, &key->point);
+}
+
+static bool in_range(const uint8_t scalar[32]) {
+    static const uint8_t ZERO[32];
+    size_t length;
+    const unsigned char *order = CURVE->order(BR_EC_secp256r1, &length);
+    return memcmp(scalar, ZERO, sizeof ZERO) > 0 && memcmp(scalar, order, length) < 0;
+}
+
+static bool take_private(struct key *key, const uint8_t *der, size_t length) {
+    br_skey_decoder_context decoder;
+    uint8_t point[BR_EC_KBUF_PUB_MAX_SIZE];
+    br_skey_decoder_init(&decoder);
+    br_skey_decoder_push(&decoder, der, length);
+    const br_ec_private_key *secret = br_skey_decoder_get_ec(&decoder);
+    if (secret == NULL || secret->curve != BR_EC_secp256r1 || secret->xlen > sizeof key->scalar) {
+        return false;
+    }
+    memset(key, 0, sizeof *key);
+    memcpy(key->scalar + sizeof key->scalar - secret->xlen, secret->x, secret->xlen);
+    key->secret = true;
+    if (!in_range(key->scalar) || br_ec_compute_pub(CURVE, NULL, point, secret) != POINT_SIZE) {
+        return false;
+    }
+    finish(key, point);
+    return true;
+}
+
+static bool take_public(struct key *key, const uint8_t *der, size_t length) {
+    static const uint8_t ONE[1] = {1};
+    uint8_t point[POINT_SIZE];
+    if (length != PUBLIC_SIZE || memcmp(der, oneslot_key_prefix, ONESLOT_KEY_PREFIX) != 0) {
+        return false;
+    }
+    memset(key, 0, sizeof *key);
+    memcpy(point, der + PUBLIC_SIZE - POINT_SIZE, sizeof point);
+    finish(key, point);
+    // Fails for a point that is not on the curve.
+    return CURVE->mul(point, sizeof point, ONE, sizeof ONE, BR_EC_secp256r1) == 1;
+}
+
+static int take_encrypted(struct key *key, const struct der *der, const char *path, const char *passphrase_file,
+                          bool json) {
+    char passphrase[PASSPHRASE_MAX + 1];
+    size_t length;
+    int status = passphrase_get(passphrase, passphrase_file, path, false, json);
+    if (status != TOOL_OK) {
+        return status;
+    }
+    uint8_t *bytes = pkcs8_decrypt(der->bytes, der->length, passphrase, &length);
+    if (bytes == NULL) {
+        return tool_fail(json, ONESLOT_ERROR_NONE, "%s: this is not its passphrase, or the file is damaged", path);
+    }
+    bool fine = take_private(key, bytes, length);
+    free(bytes);
+    return fine ? TOOL_OK : tool_fail(json, ONESLOT_ERROR_NONE, "%s: not a private key on P-256", path);
+}
+
+int key_load(struct key *key, const char *path, const char *passphrase_file, bool json) {
+    uint8_t *text;
+    size_t length;
+    struct der der;
+    if (!file_read(path, 64 * 1024, &text, &length)) {
+        return tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", path, strerror(errno));
+    }
+    bool found = read_pem(&der, text, length);
+    free(text);
+    if (!found) {
+        return tool_fail(json, ONESLOT_ERROR_NONE, "%s: no key was found in it; a PEM file is wanted", path);
+    }
+    if (der.content == CONTENT_ENCRYPTED) {
+        return take_encrypted(key, &der, path, passphrase_file, json);
+    }
+    bool fine = der.content == CONTENT_PUBLIC ? take_public(key, der.bytes, der.length)
+                                              : take_private(key, der.bytes, der.length);
+    return fine ? TOOL_OK
+                : tool_fail(json, ONESLOT_ERROR_NONE, "%s: not a %s key on P-256", path,
+                            der.content == CONTENT_PUBLIC ? "public" : "private");
+}
+
+bool key_make(struct key *key) {
+    br_hmac_drbg_context random;
+    uint8_t point[BR_EC_KBUF_PUB_MAX_SIZE];
+    br_ec_private_key secret;
+    br_prng_seeder seed = br_prng_seeder_system(NULL);
+    memset(key, 0, sizeof *key);
+    br_hmac_drbg_init(&random, &br_sha256_vtable, NULL, 0);
+    if (seed == NULL || !seed(&random.vtable) ||
+        br_ec_keygen(&random.vtable, CURVE, &secret, key->scalar, BR_EC_secp256r1) != sizeof key->scalar ||
+        br_ec_compute_pub(CURVE, NULL, point, &secret) != POINT_SIZE) {
+        return false;
+    }
+    key->secret = true;
+    finish(key, point);
+    return true;
+}
+
+/// A new file that only its owner may read, whole or not at all.
+static bool create(const char *path, const char *text) {
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    size_t length = strlen(text);
+    if (descriptor < 0) {
+        return false;
+    }
+    ssize_t done = write(descriptor, text, length);
+    bool fine = done == (ssize_t)length && fchmod(descriptor, 0600) == 0 && fsync(descriptor) == 0;
+    int reason = done < 0 || fine ? errno : ENOSPC;
+    fine = close(descriptor) == 0 && fine;
+    if (!fine) {
+        unlink(path);
+        errno = reason;
+    }
+    return fine;
+}
+
+static void public_der(const struct key *key, uint8_t der[PUBLIC_SIZE]) {
+    memcpy(der, oneslot_key_prefix, ONESLOT_KEY_PREFIX);
+    memcpy(der + ONESLOT_KEY_PREFIX, key->point.x, 32);
+    memcpy(der + ONESLOT_KEY_PREFIX + 32, key->point.y, 32);
+}
+
+static br_ec_private_key secret_of(const struct key *key, uint8_t scalar[32]) {
+    memcpy(scalar, key->scalar, 32);
+    return (br_ec_private_key){.curve = BR_EC_secp256r1, .x = scalar, .xlen = 32};
+}
+
+bool key_save(const struct key *key, const char *path, const char *passphrase) {
+    uint8_t der[DER_MAX];
+    uint8_t scalar[32];
+    uint8_t spki[PUBLIC_SIZE];
+    br_ec_private_key secret = secret_of(key, scalar);
+    public_der(key, spki);
+    br_ec_public_key point = {.curve = BR_EC_secp256r1, .q = spki + PUBLIC_SIZE - POINT_SIZE, .qlen = POINT_SIZE};
+    size_t length = br_encode_ec_pkcs8_der(der, &secret, &point);
+    char *text = NULL;
+    if (passphrase == NULL) {
+        text = make_pem(der, length, BR_ENCODE_PEM_PKCS8);
+    } else {
+        uint8_t *sealed = pkcs8_encrypt(der, length, passphrase, &length);
+        text = sealed != NULL ? make_pem(sealed, length, "ENCRYPTED PRIVATE KEY") : NULL;
+        free(sealed);
+    }
+    bool fine = text != NULL && create(path, text);
+    if (text == NULL) {
+        errno = ENOMEM;
+    }
+    free(text);
+    return fine;
+}
+
+bool key_save_public(const struct key *key, const char *path) {
+    uint8_t der[PUBLIC_SIZE];
+    public_der(key, der);
+    char *text = make_pem(der, sizeof der, "PUBLIC KEY");
+    bool fine = text != NULL && file_replace(path, (const uint8_t *)text, strlen(text));
+    free(text);
+    return fine;
+}
+
+uint32_t key_sign(const struct key *key, const uint8_t sha256[32], uint8_t signature[ONESLOT_SIGNATURE_MAX]) {
+    uint8_t scalar[32];
+    br_ec_private_key secret = secret_of(key, scalar);
+    return (uint32_t)br_ecdsa_i15_sign_asn1(CURVE, &br_sha256_vtable, sha256, &secret, signature);
+}

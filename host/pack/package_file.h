@@ -1,0 +1,40 @@
+/*
+ * A package in a file, read by the core as the device would.
+ */
+#ifndef ONESLOT_HOST_PACK_PACKAGE_FILE_H
+#define ONESLOT_HOST_PACK_PACKAGE_FILE_H
+
+#include <stddef.h>
+
+#include "host/json.h"
+#include "host/pack/key.h"
+
+struct package_file {
+    const uint8_t *bytes; ///< the caller's
+    uint32_t size;
+    struct oneslot_flash flash;
+    struct oneslot_source source;
+    struct oneslot_package package;
+};
+
+/// Whether these bytes are to be read as a package.
+bool package_file_begins(const uint8_t *bytes, size_t size);
+
+/// Reads header and entries. What is wrong with them is returned; nothing is to be closed.
+enum oneslot_error package_file_open(struct package_file *file, const uint8_t *bytes, uint32_t size);
+
+/// Checks an open package: digest, signature by one of `keys` (`count` may be 0), and that its payload is what it says,
+/// as far as that is not packed.
+enum oneslot_error package_file_check(struct package_file *file, const struct key *keys, uint32_t count);
+
+/// The sentence for an error, with the entry's name where it is about one. Returns `text`.
+const char *package_error_text(const struct oneslot_package *package, enum oneslot_error error, char text[200]);
+
+/// What the package says of itself, for people and as members of the open object.
+void package_print(const struct package_file *file);
+void package_json(struct json *json, const struct package_file *file);
+
+/// `oneslot info` of a package. Returns TOOL_OK or TOOL_FAILED.
+int package_show(const char *path, const uint8_t *bytes, uint32_t size, bool as_json);
+
+#endif
