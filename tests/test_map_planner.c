@@ -98,25 +98,24 @@ static const char *broken_reserved(const struct flash_map *map, const struct fla
     return !wishes->low || displaced->address == end_of(region(map, "firmware")) ? NULL : "not low";
 }
 
-/// No executable sector is spent on what would have room beyond, where nothing has a place of its own.
+/// Where nothing has a place of its own, no executable sector is spent on what would have room beyond, and the file
+/// system takes no more of them than it needs.
 static const char *broken_economy(const struct flash_map *map, const struct flash_map_wishes *wishes) {
-    uint64_t needs = up(wishes->user, SECTOR) + (wishes->oneslot ? 12 * SECTOR : 0) +
-                     up(wishes->file_system > 2 * SECTOR ? wishes->file_system : 2 * SECTOR, SECTOR);
-    if (wishes->low || wishes->file_system_at != 0 || MEGABYTE + needs > system_start(wishes)) {
+    uint64_t files = up(wishes->file_system > 2 * SECTOR ? wishes->file_system : 2 * SECTOR, SECTOR);
+    uint64_t others = up(wishes->user, SECTOR) + (wishes->oneslot ? 12 * SECTOR : 0);
+    uint32_t top = system_start(wishes);
+    const struct oneslot_partition *vfs = region(map, "vfs");
+    if (wishes->low || wishes->file_system_at != 0 || top <= MEGABYTE) {
         return NULL;
+    }
+    if (MEGABYTE + others + files > top) {
+        return vfs == NULL || vfs->size == files ? NULL : "the file system has more than it needs";
     }
     const struct oneslot_partition *native = region(map, "native");
     if (end_of(region(map, "firmware")) + (native == NULL ? 0 : native->size) != MEGABYTE) {
         return "the firmware has not what is left";
     }
-    for (uint32_t index = 0; index < map->map.count; index++) {
-        const struct oneslot_partition *row = &map->map.partition[index];
-        if (row->address < MEGABYTE && strcmp(row->label, "loader") != 0 && strcmp(row->label, "firmware") != 0 &&
-            row != native) {
-            return "an executable sector wasted";
-        }
-    }
-    return region(map, "vfs")->address == MEGABYTE ? NULL : "the file system has not the rest";
+    return vfs->address == MEGABYTE && vfs->size == top - MEGABYTE - others ? NULL : "the file system has not the rest";
 }
 
 static const char *broken_esp8266(const struct flash_map *map, const struct flash_map_wishes *wishes) {
@@ -349,36 +348,38 @@ static uint32_t *named(struct flash_map_wishes *wishes, const char *option) {
                                              : NULL;
 }
 
-/// One option ("--grow 0x3000", or several with " with " between): what it names is enough, a byte more is not.
+/// One option ("--grow 0x3000", or several with " with " between): what it names is enough, a byte more of any is not.
 /// Returns where it ends, NULL when it is wrong; `given` receives the bytes given up.
 static const char *check_option(const char *text, const struct flash_map_wishes *wishes, uint32_t *given) {
     struct flash_map_wishes less = *wishes;
-    uint32_t *last = NULL;
-    *given = 0;
-    for (;;) {
+    uint32_t *wish[4];
+    unsigned wish_count = 0;
+    uint64_t sum = 0;
+    for (bool more = true; more;) {
         char option[16];
         unsigned value;
         int length;
-        if (sscanf(text, "%15s 0x%x%n", option, &value, &length) != 2) {
+        if (wish_count == 4 || sscanf(text, "%15s 0x%x%n", option, &value, &length) != 2) {
             return NULL;
         }
-        last = named(&less, option);
-        if (last == NULL || *last <= value) {
+        wish[wish_count] = named(&less, option);
+        if (wish[wish_count] == NULL || *wish[wish_count] <= value) {
             return NULL;
         }
-        *given += *last - value;
-        *last = value;
+        sum += *wish[wish_count] - value;
+        *wish[wish_count++] = value;
         text += length;
-        if (strncmp(text, " with ", 6) != 0) {
-            break;
-        }
-        text += 6;
+        more = strncmp(text, " with ", 6) == 0;
+        text += more ? 6 : 0;
     }
-    if (!plans(&less)) {
-        return NULL;
+    *given = sum < UINT32_MAX ? (uint32_t)sum : UINT32_MAX;
+    bool enough = plans(&less);
+    for (unsigned index = 0; index < wish_count; index++) {
+        ++*wish[index];
+        enough = enough && !plans(&less);
+        --*wish[index];
     }
-    ++*last;
-    return plans(&less) ? NULL : text;
+    return enough ? text : NULL;
 }
 
 static bool check_options(const struct flash_map_finding *refusal, const struct flash_map_wishes *wishes) {
@@ -419,9 +420,19 @@ static bool check_others(const struct flash_map_finding *refusal, const struct f
         return false;
     }
     other = *wishes;
-    other.file_system_at = other.file_system_end = 0;
-    if (strstr(refusal->text, "lie anywhere") != NULL && !plans(&other)) {
-        return false;
+    text = strstr(refusal->text, "put the file system at 0x");
+    if (text != NULL) {
+        if (sscanf(text, "put the file system at 0x%x", &value) != 1) {
+            return false;
+        }
+        other.file_system_at = value;
+        if (!plans(&other)) {
+            return false;
+        }
+        other.file_system_at += value > wishes->file_system_at ? -SECTOR : SECTOR;
+        if (plans(&other)) {
+            return false;
+        }
     }
     other = *wishes;
     other.oneslot = other.low = false;

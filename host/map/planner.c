@@ -155,19 +155,14 @@ static void list_items(struct layout *layout, const struct room *room, bool file
 
 /* One order, laid out. */
 
-/// Where the items from `first` on, which lie below a file system, end at the least. Returns false when a limit is
-/// passed.
-static bool floor_of(const struct room *room, const struct layout *layout, unsigned first, uint64_t *floor) {
+/// Where the items from `first` on, which lie below a file system, end at the least. Limits are looked at later.
+static uint64_t floor_of(const struct room *room, const struct layout *layout, unsigned first) {
     uint64_t at = room->bottom + room->firmware;
     for (unsigned index = layout->count; index-- > first;) {
         const struct item *item = &layout->item[index];
         at = round_up(at, item->align) + item->size;
-        if (at > item->limit) {
-            return false;
-        }
     }
-    *floor = at;
-    return true;
+    return at;
 }
 
 /// The start of a file system that may lie anywhere: it gets what is left, but nothing of the executable megabyte that
@@ -186,8 +181,8 @@ static bool lay_file_system(const struct room *room, struct layout *layout, unsi
     const struct flash_map_wishes *wishes = room->wishes;
     struct item *item = &layout->item[index];
     uint64_t end = wishes->file_system_end != 0 ? wishes->file_system_end : *pointer;
-    uint64_t floor;
-    if (end > *pointer || !floor_of(room, layout, index + 1, &floor)) {
+    uint64_t floor = floor_of(room, layout, index + 1);
+    if (end > *pointer) {
         return false;
     }
     uint64_t start = wishes->file_system_at;
@@ -243,14 +238,13 @@ static bool better(const struct room *room, const struct layout *one, const stru
     return one->spent != other->spent ? one->spent < other->spent : one->file_system_size > other->file_system_size;
 }
 
-/// Whether `item` may lie above all of `rest` in the list: what must lie low keeps its order, and so do otadata and
-/// journal, which are alike.
+/// Whether the chosen item may lie above all others of `rest`: what must lie low, at the end of the list, keeps its
+/// place there; of otadata and journal, which are alike, one order is enough.
 static bool may_be_next(const struct layout *rest, unsigned chosen) {
     const struct item *item = &rest->item[chosen];
     for (unsigned index = 0; index < rest->count; index++) {
         const struct item *other = &rest->item[index];
-        if ((item->low && (!other->low || index < chosen)) ||
-            (item->kind == KIND_OTADATA && other->kind == KIND_JOURNAL)) {
+        if ((item->low && index < chosen) || (item->kind == KIND_OTADATA && other->kind == KIND_JOURNAL)) {
             return false;
         }
     }
@@ -508,28 +502,47 @@ static uint32_t say_single(struct flash_map_finding *options, const struct flash
     return given;
 }
 
-/// Several wishes together, where no single one is enough: each is given up in turn until the rest fits.
-static uint32_t say_together(struct flash_map_finding *options, const struct flash_map_wishes *wishes) {
-    struct flash_map_wishes left = *wishes;
-    uint32_t given = 0;
-    const char *before = "ask for";
-    for (unsigned wish = 0; wish < WISHES; wish++) {
-        uint32_t asked = *wish_of(&left, wish);
-        uint32_t value = 0;
-        if (asked == 0) {
-            continue;
+/// Gives up each wish in turn until the rest fits, then takes back what need not be given up, the dearest first.
+static bool give_up(struct flash_map_wishes *left) {
+    struct flash_map_wishes asked = *left;
+    unsigned given = 0;
+    while (!wishes_fit(left)) {
+        if (given == WISHES) {
+            return false;
         }
-        bool enough = most(&left, wish, &value);
-        *wish_of(&left, wish) = value;
-        given += asked - value;
-        say(options, "%s %s 0x%x", before, OPTIONS[wish], value);
-        before = " with";
-        if (enough) {
-            return given;
+        *wish_of(left, given++) = 0;
+    }
+    for (unsigned order = 0; order < given; order++) {
+        // The one that was given up last is the one that cannot be had in full.
+        unsigned wish = order + 1 == given ? given - 1 : given - 2 - order;
+        uint32_t value = 0;
+        *wish_of(left, wish) = *wish_of(&asked, wish);
+        if (!wishes_fit(left)) {
+            most(left, wish, &value);
+            *wish_of(left, wish) = value;
         }
     }
-    options->text[0] = 0;
-    return 0;
+    return true;
+}
+
+/// Several wishes together, where no single one is enough.
+static uint32_t say_together(struct flash_map_finding *options, const struct flash_map_wishes *wishes) {
+    struct flash_map_wishes asked = *wishes;
+    struct flash_map_wishes left = *wishes;
+    uint64_t given = 0;
+    const char *before = "ask for";
+    if (!give_up(&left)) {
+        return 0;
+    }
+    for (unsigned wish = 0; wish < WISHES; wish++) {
+        uint32_t less = *wish_of(&asked, wish) - *wish_of(&left, wish);
+        if (less != 0) {
+            say(options, "%s %s 0x%x", before, OPTIONS[wish], *wish_of(&left, wish));
+            before = " with";
+            given += less;
+        }
+    }
+    return given < UINT32_MAX ? (uint32_t)given : UINT32_MAX;
 }
 
 /// The firmware itself, with every other wish given up.
@@ -552,8 +565,28 @@ static uint32_t say_smaller_firmware(struct flash_map_finding *options, const st
     if (good == 0) {
         return 0;
     }
-    say(options, "even with no other wish the firmware may have 0x%x bytes at the most", good * ONESLOT_SECTOR_SIZE);
+    say(options, "even with no other wish the firmware may have 0x%x bytes at the most%s", good * ONESLOT_SECTOR_SIZE,
+        wishes->file_system_at != 0 ? ", with the file system where it is" : "");
     return wishes->firmware - good * ONESLOT_SECTOR_SIZE;
+}
+
+/// The nearest address at which the file system would do, where it ends anywhere.
+static bool other_place(const struct flash_map_wishes *wishes, uint32_t *address) {
+    struct flash_map_wishes tried = *wishes;
+    tried.file_system_at = 0;
+    if (wishes->file_system_at == 0 || wishes->file_system_end != 0 || !wishes_fit(&tried)) {
+        return false;
+    }
+    for (uint32_t away = ONESLOT_SECTOR_SIZE; away < wishes->flash_size; away += ONESLOT_SECTOR_SIZE) {
+        for (unsigned side = 0; side < 2; side++) {
+            tried.file_system_at = side == 0 ? wishes->file_system_at + away : wishes->file_system_at - away;
+            if (tried.file_system_at != 0 && tried.file_system_at < wishes->flash_size && wishes_fit(&tried)) {
+                *address = tried.file_system_at;
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /// What else would help, wishes kept.
@@ -565,10 +598,8 @@ static void say_others(struct flash_map_finding *options, const struct flash_map
         say(options, "%sleave --reserve low out", before);
         before = ", or ";
     }
-    tried = *wishes;
-    tried.file_system_at = tried.file_system_end = 0;
-    if (wishes->file_system_at != 0 && wishes_fit(&tried)) {
-        say(options, "%slet the file system lie anywhere", before);
+    if (other_place(wishes, &tried.file_system_at)) {
+        say(options, "%sput the file system at 0x%x", before, tried.file_system_at);
         before = ", or ";
     }
     tried = *wishes;
@@ -615,6 +646,21 @@ static uint64_t say_needs(struct flash_map_finding *refusal, const struct room *
     return bytes;
 }
 
+/// Drops the last choices of a sentence that has more than `room` characters.
+static void cut(char *text, size_t room) {
+    while (strlen(text) > room) {
+        char *last = NULL;
+        for (char *at = text; (at = strstr(at, " or ")) != NULL; at++) {
+            last = at;
+        }
+        if (last == NULL) {
+            text[0] = 0;
+            return;
+        }
+        last[-1] = 0; // with the comma before it
+    }
+}
+
 /// There is no layout: says what needs how much, and what would help.
 static bool refuse_room(struct flash_map_finding *refusal, const struct room *room) {
     const struct flash_map_wishes *wishes = room->wishes;
@@ -624,6 +670,7 @@ static bool refuse_room(struct flash_map_finding *refusal, const struct room *ro
     uint64_t needs = say_needs(refusal, room, executable);
     uint32_t has = executable ? room->executable : room->top;
     if (needs <= has) {
+        // All would fit, were it not for the file system's place.
         refusal->rule = "overlap";
         refusal->address = wishes->file_system_at;
     }
@@ -638,15 +685,20 @@ static bool refuse_room(struct flash_map_finding *refusal, const struct room *ro
     given = given != 0 ? given : say_together(&options, wishes);
     given = given != 0 ? given : say_smaller_firmware(&options, wishes);
     say_others(&options, wishes);
+    uint64_t end = room->bottom + room->firmware;
     if (given == 0 && needs > has) {
         given = needs - has < UINT32_MAX ? (uint32_t)(needs - has) : UINT32_MAX;
+    } else if (given == 0 && wishes->file_system_at < end) {
+        given = (uint32_t)(end - wishes->file_system_at);
     }
     refusal->length = given;
     if (given != 0) {
         say(refusal, ": 0x%x bytes too many", given);
     }
+    static const char HELPS[] = ". What would help: ";
+    cut(options.text, sizeof refusal->text - strlen(refusal->text) - sizeof HELPS);
     if (options.text[0] != 0) {
-        say(refusal, ". What would help: %s", options.text);
+        say(refusal, "%s%s", HELPS, options.text);
     }
     return false;
 }
