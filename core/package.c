@@ -236,9 +236,11 @@ static enum oneslot_error take(struct oneslot_package *package, struct oneslot_s
     return error ? error : take_value(package, KNOWN[index].type, value, entry->length);
 }
 
-/// Reads the list at `offset`, which must end by `end`; `size` receives its bytes.
+/// Reads the list at `offset`. `listed` are its bytes as the header has them, 0 if it does not say; `size` receives
+/// what the list itself says.
 static enum oneslot_error read_list(struct oneslot_package *package, struct oneslot_source *source, uint32_t offset,
-                                    bool is_protected, uint32_t *size) {
+                                    uint32_t listed, uint32_t *size) {
+    const bool is_protected = listed > 0;
     uint8_t header[LIST_HEADER];
     uint32_t end;
     enum oneslot_error error;
@@ -250,7 +252,8 @@ static enum oneslot_error read_list(struct oneslot_package *package, struct ones
         return error;
     }
     *size = half(header + 2);
-    if (half(header) != (is_protected ? LIST_MAGIC_PROTECTED : LIST_MAGIC) || *size < sizeof header) {
+    if (half(header) != (is_protected ? LIST_MAGIC_PROTECTED : LIST_MAGIC) || *size < sizeof header ||
+        (is_protected && *size != listed)) {
         return ONESLOT_ERROR_PACKAGE_AREA;
     }
     if (*size > source->size - offset) {
@@ -261,6 +264,7 @@ static enum oneslot_error read_list(struct oneslot_package *package, struct ones
     while (offset < end) {
         struct entry entry = {.is_protected = is_protected};
         uint8_t start[ENTRY_HEADER];
+        package->detail = 0;
         if (end - offset < sizeof start) {
             return ONESLOT_ERROR_PACKAGE_AREA;
         }
@@ -328,14 +332,11 @@ static enum oneslot_error read_lists(struct oneslot_package *package, struct one
     enum oneslot_error error = ONESLOT_ERROR_NONE;
     package->hashed = package->payload + package->payload_size;
     if (listed > 0) {
-        error = read_list(package, source, package->hashed, true, &size);
-        if (!error && size != listed) {
-            error = ONESLOT_ERROR_PACKAGE_AREA;
-        }
+        error = read_list(package, source, package->hashed, listed, &size);
         package->hashed += listed;
     }
     if (!error) {
-        error = read_list(package, source, package->hashed, false, &size);
+        error = read_list(package, source, package->hashed, 0, &size);
     }
     package->size = package->hashed + size;
     return error;
