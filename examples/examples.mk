@@ -40,3 +40,7 @@ $(foreach version,1 2,$(eval $(call EXAMPLE_RULES,$(version))))
 ALL += $(EXAMPLE)/firmware-v1.bin $(EXAMPLE)/firmware-v2.bin
 ESP_SIZE_OF += example:$(EXAMPLE)/firmware-v1.elf:$(EXAMPLE)/firmware-v1.bin:firmware_main:$(EXAMPLE)/v1
 ESP_SIZE_NEEDS += $(EXAMPLE)/firmware-v1.bin
+
+.PHONY: demo-map
+demo-map: $(ONESLOT) $(EXAMPLE)/firmware-v1.bin $(DEPS)/test.mk ## Show a device that moves to another flash map, with its files
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) examples/demo-map.sh

@@ -12,6 +12,9 @@
 #include "host/size.h"
 #include "host/tool.h"
 
+/// Where a MicroPython's code that runs in place begins.
+#define MICROPYTHON_CODE 0x9000u
+
 static const char HELP[] =
     "oneslot map move: make of a device's dump the image for another flash map\n"
     "\n"
@@ -25,9 +28,13 @@ static const char HELP[] =
     "      --to MAP           the new map: a CSV, a binary table or a preset ('oneslot map list')\n"
     "      --from MAP         the old map; default: the dump's own, or the one that its firmware implies\n"
     "      --drop LABEL       give up what lies in this old region; may be given again\n"
-    "  -s, --flash-size SIZE  of the new flash, where the new map does not say it; default: as large as the dump\n"
+    "  -s, --flash-size SIZE  of the new flash; default: what the new map says\n"
     "  -o, --output FILE      the image to make\n"
     "      --json             the steps as JSON\n"
+    "\n"
+    "MicroPython finds the end of its file system by the size of the flash. So its presets (sdk1-89000, sdk2-90000 "
+    "and\n"
+    "micropython-...) grow with a dump of a larger flash, or to --flash-size: the file system takes the difference.\n"
     "\n"
     "example, for a device that changes from SDK 1 to SDK 2:\n"
     "  esptool.py read_flash 0 0x100000 dump.bin\n"
@@ -120,6 +127,50 @@ static int read_dump(const struct options *options, uint8_t **bytes, uint32_t *s
     return TOOL_OK;
 }
 
+/// A MicroPython's file system takes what the flash has up to the SDK's sectors at its end.
+/// Source: MicroPython, ports/esp8266/modules/flashbdev.py.
+static bool stretch(struct flash_map *map, uint32_t flash_size) {
+    struct oneslot_partition *system = NULL;
+    struct oneslot_partition *files = NULL;
+    for (uint32_t index = 0; index < map->map.count; index++) {
+        struct oneslot_partition *region = &map->map.partition[index];
+        system = region->address + region->size == map->flash_size ? region : system;
+    }
+    for (uint32_t index = 0; index < map->map.count && system != NULL; index++) {
+        struct oneslot_partition *region = &map->map.partition[index];
+        files = region->address + region->size == system->address ? region : files;
+    }
+    if (files == NULL || files->type != ONESLOT_TYPE_DATA || flash_size < files->address + system->size ||
+        flash_size - files->address - system->size < 2 * ONESLOT_SECTOR_SIZE) {
+        return false;
+    }
+    files->size = flash_size - system->size - files->address;
+    system->address = flash_size - system->size;
+    map->flash_size = flash_size;
+    return true;
+}
+
+/// Makes a map one of a flash of `flash_size` bytes.
+static int fit(const struct options *options, struct flash_map *map, uint32_t flash_size) {
+    if (map->flash_size == flash_size || map->origin != FLASH_MAP_PRESET) {
+        map->flash_size = flash_size;
+        return TOOL_OK;
+    }
+    if (map->chip == FLASH_MAP_ESP8266 && map->irom == MICROPYTHON_CODE && stretch(map, flash_size)) {
+        return TOOL_OK;
+    }
+    char have[24];
+    char want[24];
+    return tool_fail(options->json, ONESLOT_ERROR_MAP_INVALID,
+                     "the map %s is of a flash of %s and cannot become one of %s", map->name,
+                     size_text(map->flash_size, have), size_text(flash_size, want));
+}
+
+static bool grows(const struct flash_map *map, uint32_t flash_size) {
+    return map->origin == FLASH_MAP_PRESET && map->chip == FLASH_MAP_ESP8266 && map->irom == MICROPYTHON_CODE &&
+           map->flash_size < flash_size;
+}
+
 /// The old map, with the bytes of the dump.
 static int load_from(const struct options *options, struct flash_map *from) {
     uint8_t *bytes = NULL;
@@ -128,7 +179,7 @@ static int load_from(const struct options *options, struct flash_map *from) {
     if (status != TOOL_OK) {
         return status;
     }
-    struct flash_map_hints hints = {.chip = FLASH_MAP_CHIPS, .flash_size = options->from == NULL ? size : 0};
+    struct flash_map_hints hints = {.chip = FLASH_MAP_CHIPS};
     status = load_map(from, options->from != NULL ? options->from : options->dump, &hints, options->json);
     if (status != TOOL_OK) {
         free(bytes);
@@ -137,22 +188,19 @@ static int load_from(const struct options *options, struct flash_map *from) {
     free(from->bytes);
     from->bytes = bytes;
     from->size = size;
-    if (from->flash_size == 0) {
-        from->flash_size = size;
-    }
-    return TOOL_OK;
+    return grows(from, size) ? fit(options, from, size) : TOOL_OK;
 }
 
 static int load_to(const struct options *options, const struct flash_map *from, struct flash_map *to) {
-    struct flash_map_hints hints = options->hints;
-    if (hints.chip == FLASH_MAP_CHIPS) {
-        hints.chip = from->chip;
-    }
+    struct flash_map_hints hints = {.chip = FLASH_MAP_CHIPS};
     int status = load_map(to, options->to, &hints, options->json);
-    if (status == TOOL_OK && to->flash_size == 0) {
-        to->flash_size = options->hints.flash_size != 0 ? options->hints.flash_size : from->size;
+    if (status != TOOL_OK) {
+        return status;
     }
-    return status;
+    uint32_t size = options->hints.flash_size != 0 ? options->hints.flash_size
+                    : grows(to, from->size)        ? from->size
+                                                   : to->flash_size;
+    return fit(options, to, size);
 }
 
 static void place_text(uint32_t address, uint32_t size, char text[24]) {
@@ -179,6 +227,9 @@ static void report_text(const struct options *options, const struct flash_map *f
         place_text(step->to, step->to_size, new_place);
         printf("  %-7s  %-16s  %s  %s  %s  %s\n", flash_map_step_name(step->kind), step->label, old_place,
                step->from_size != 0 && step->to_size != 0 ? "->" : "  ", new_place, step->text);
+    }
+    if (options->from == NULL && from->note[0] != 0) {
+        printf("  note: the old map: %s\n", from->note);
     }
     for (size_t index = 0; index < steps->count; index++) {
         const struct flash_map_step *step = &steps->step[index];

@@ -137,7 +137,8 @@ static bool check_maps(const struct move *move) {
         return move_refuse(move, "the dump has %u bytes, and the old map is of a flash of %u: %u are missing",
                            from->size, from->flash_size, from->flash_size - from->size);
     }
-    if (from->chip != to->chip) {
+    // The ESP32s have one and the same table.
+    if ((from->chip == FLASH_MAP_ESP8266) != (to->chip == FLASH_MAP_ESP8266)) {
         return move_refuse(move, "the old map is for the %s, the new one for the %s", flash_map_chip_text(from->chip),
                            flash_map_chip_text(to->chip));
     }

@@ -12,9 +12,16 @@
 
 #define CHUNK     4096u
 #define PATH_ROOM 1100
+/// Of littlefs' name in its first blocks (littlefs, SPEC.md).
+#define NAME_OFFSET 8u
 /// littlefs' attributes are numbered by a byte.
 #define ATTRIBUTE_TYPES 256u
 #define ATTRIBUTE_ROOM  1024u
+
+/// What an attribute's memory holds before it is read. littlefs fills up a shorter attribute with zeros, so that this
+/// stays only where there is none.
+#define ATTRIBUTE_MARK "\x5f\xc3\x96\x0e\x71\xb8\x2d\xe5"
+#define MARK_SIZE      8u
 
 /// What a walk over a file system is for.
 enum task {
@@ -38,6 +45,8 @@ struct walk {
     bool from_failed;          ///< the error is of reading, not of writing
     uint8_t chunk[CHUNK];
     uint8_t other[CHUNK];
+    struct lfs_attr attribute[ATTRIBUTE_TYPES];
+    uint8_t mark[ATTRIBUTE_TYPES][MARK_SIZE];
 };
 
 static int differ(struct walk *walk) {
@@ -70,15 +79,35 @@ static int handle_attribute(struct walk *walk, const char *path, uint8_t type) {
     return 0;
 }
 
-/// The first walk tries every type; later ones those that occur.
-static int handle_attributes(struct walk *walk, const char *path) {
+/// A directory is asked for every type by the first walk, and for those that occur by later ones. A file has told the
+/// first walk at its opening.
+static int handle_attributes(struct walk *walk, const char *path, bool directory) {
+    bool all = walk->task == TASK_READ && directory;
     for (unsigned type = 0; type < ATTRIBUTE_TYPES; type++) {
-        int error = walk->task == TASK_READ || walk->has[type] ? handle_attribute(walk, path, (uint8_t)type) : 0;
+        bool file = !directory && walk->task == TASK_READ && memcmp(walk->mark[type], ATTRIBUTE_MARK, MARK_SIZE) != 0;
+        bool later = walk->task != TASK_READ && walk->has[type];
+        int error = all || file || later ? handle_attribute(walk, path, (uint8_t)type) : 0;
         if (error != 0) {
             return error;
         }
     }
     return 0;
+}
+
+/// Opens a file to be read; the first walk learns which attributes it has: 256 single questions would each search the
+/// directory anew.
+static int open_old(struct walk *walk, lfs_file_t *file, struct lfs_file_config *config, const char *path) {
+    *config = (struct lfs_file_config){0};
+    if (walk->task == TASK_READ) {
+        config->attrs = walk->attribute;
+        config->attr_count = ATTRIBUTE_TYPES;
+        for (unsigned type = 0; type < ATTRIBUTE_TYPES; type++) {
+            memcpy(walk->mark[type], ATTRIBUTE_MARK, MARK_SIZE);
+            walk->attribute[type] =
+                (struct lfs_attr){.type = (uint8_t)type, .buffer = walk->mark[type], .size = MARK_SIZE};
+        }
+    }
+    return lfs_file_opencfg(&walk->from->lfs, file, path, LFS_O_RDONLY, config);
 }
 
 static int handle_chunk(struct walk *walk, lfs_file_t *other, lfs_size_t length) {
@@ -133,12 +162,17 @@ static int handle_open_file(struct walk *walk, const char *path, lfs_file_t *fil
 
 static int handle_file(struct walk *walk, const char *path, lfs_size_t size) {
     lfs_file_t file;
-    int error = lfs_file_open(&walk->from->lfs, &file, path, LFS_O_RDONLY);
+    struct lfs_file_config config;
+    int error = open_old(walk, &file, &config, path);
     if (error != 0) {
         return read_failed(walk, error);
     }
     walk->files++;
     walk->bytes += size;
+    if (walk->bytes > walk->from->size) { // more than there can be: a ring
+        lfs_file_close(&walk->from->lfs, &file);
+        return read_failed(walk, 0);
+    }
     error = handle_open_file(walk, path, &file, size);
     lfs_file_close(&walk->from->lfs, &file);
     return error;
@@ -160,7 +194,7 @@ static int visit(void *context, const char *path, const struct lfs_info *info) {
     struct walk *walk = context;
     snprintf(walk->path, sizeof walk->path, "%s", path);
     int error = info->type == LFS_TYPE_DIR ? handle_directory(walk, path) : handle_file(walk, path, info->size);
-    return error != 0 ? error : handle_attributes(walk, path);
+    return error != 0 ? error : handle_attributes(walk, path, info->type == LFS_TYPE_DIR);
 }
 
 static int run_walk(struct walk *walk, enum task task, struct file_system *to) {
@@ -170,7 +204,7 @@ static int run_walk(struct walk *walk, enum task task, struct file_system *to) {
     walk->bytes = 0;
     walk->differs = walk->from_failed = false;
     snprintf(walk->path, sizeof walk->path, "/");
-    int error = handle_attributes(walk, "/");
+    int error = handle_attributes(walk, "/", true);
     return error != 0 ? error : file_system_walk(walk->from, "/", visit, walk);
 }
 
@@ -310,7 +344,8 @@ static bool refuse_missing(const struct move *move, const struct move_pair *pair
     for (uint32_t address = 0; address + 2 * ONESLOT_SECTOR_SIZE <= move->from->size; address += ONESLOT_SECTOR_SIZE) {
         struct oneslot_partition rest = {.address = address, .size = move->from->size - address};
         struct oneslot_superblock superblock;
-        if (oneslot_superblock_find(&flash, &rest, &superblock) == ONESLOT_ERROR_NONE) {
+        bool named = memcmp(move->from->bytes + address + NAME_OFFSET, "littlefs", 8) == 0;
+        if (named && oneslot_superblock_find(&flash, &rest, &superblock) == ONESLOT_ERROR_NONE) {
             return move_refuse(move,
                                "'%s': there is no littlefs at 0x%x, but one of %u bytes at 0x%x: the old map is not "
                                "this device's",

@@ -77,6 +77,28 @@ static void set_size(const struct move *move, uint8_t *header) {
     }
 }
 
+/// Looks at the firmware from its start on. What lies behind the image up to the end of its region is none of it.
+static void read_firmware(struct application *application) {
+    struct firmware *firmware = &application->firmware;
+    const uint8_t *bytes = application->bytes + application->start;
+    uint32_t room = application->size - application->start;
+    firmware_read(firmware, bytes, room);
+    if (firmware->error == ONESLOT_ERROR_IMAGE_LENGTH && firmware->image.size != 0 && firmware->image.size < room) {
+        firmware_read(firmware, bytes, firmware->image.size);
+    }
+}
+
+/// Whether it is boot_v1.x, in its one sector, with a user1 behind it: then that is what counts.
+static bool is_boot(const struct application *application) {
+    const struct oneslot_image *image = &application->firmware.image;
+    uint32_t end = 0;
+    for (unsigned index = 0; index < image->segment_count; index++) {
+        end = image->segment[index].offset + image->segment[index].length;
+    }
+    return application->start == 0 && image->kind == ONESLOT_IMAGE_PLAIN && end < ONESLOT_SECTOR_SIZE &&
+           application->size > ONESLOT_SECTOR_SIZE && application->bytes[ONESLOT_SECTOR_SIZE] == USER1_MAGIC;
+}
+
 static bool read_application(const struct move *move, const struct oneslot_partition *region,
                              struct application *application) {
     application->start = start_of(move->from, region);
@@ -89,17 +111,10 @@ static bool read_application(const struct move *move, const struct oneslot_parti
     if (application->start == 0) {
         memcpy(application->bytes, move->from->bytes + head_of(move->from), ONESLOT_SECTOR_SIZE);
     }
-    // boot_v1.x in the first sector: what counts is behind it.
-    if (application->start == 0 && application->size > ONESLOT_SECTOR_SIZE &&
-        application->bytes[ONESLOT_SECTOR_SIZE] == USER1_MAGIC) {
+    read_firmware(application);
+    if (is_boot(application)) {
         application->start = ONESLOT_SECTOR_SIZE;
-    }
-    struct firmware *firmware = &application->firmware;
-    uint32_t room = application->size - application->start;
-    firmware_read(firmware, application->bytes + application->start, room);
-    // What lies behind the image up to the end of its region is none of it.
-    if (firmware->error == ONESLOT_ERROR_IMAGE_LENGTH && firmware->image.size != 0 && firmware->image.size < room) {
-        firmware_read(firmware, application->bytes + application->start, firmware->image.size);
+        read_firmware(application);
     }
     return true;
 }
