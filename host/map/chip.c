@@ -1,3 +1,4 @@
+#include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 
@@ -33,6 +34,14 @@ const char *flash_map_chip_text(enum flash_map_chip chip) {
 
 uint32_t flash_map_system(const struct flash_map *map) {
     return map->system_sectors != 0 ? map->system_sectors * ONESLOT_SECTOR_SIZE : flash_map_system_size(map->sdk);
+}
+
+bool flash_map_refuse(char *reason, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason, FLASH_MAP_TEXT, format, arguments);
+    va_end(arguments);
+    return false;
 }
 
 bool flash_map_hint(struct flash_map_hints *hints, const char *option, const char *value, char *reason) {

@@ -2,7 +2,6 @@
  * Maps in the forms that other programs read.
  */
 #include <ctype.h>
-#include <stdarg.h>
 #include <string.h>
 
 #include "host/json.h"
@@ -15,16 +14,6 @@
 #define MEGABYTE      0x100000u
 #define SUBTYPE_ROMFS 0x8f
 #define NAME_ROOM     48
-
-static bool refuse(char *reason, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static bool refuse(char *reason, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(reason, FLASH_MAP_TEXT, format, arguments);
-    va_end(arguments);
-    return false;
-}
 
 static bool is_kind(const struct oneslot_partition *row, uint8_t type, uint8_t subtype) {
     return row->type == type && row->subtype == subtype;
@@ -55,8 +44,7 @@ static void write_title(FILE *out, const struct flash_map *map, const char *begi
     fprintf(out, "%sFlash map %s%s%s%s\n", begin, map->name, map->note[0] != 0 ? ": " : "", map->note, end);
 }
 
-static bool export_csv(FILE *out, const struct flash_map *map, char *reason) {
-    (void)reason;
+static void export_csv(FILE *out, const struct flash_map *map) {
     char flash[24];
     write_title(out, map, "# ", "");
     fprintf(out, "# oneslot: chip=%s flash=%s", flash_map_chip_text(map->chip), flash_text(map->flash_size, flash));
@@ -71,15 +59,12 @@ static bool export_csv(FILE *out, const struct flash_map *map, char *reason) {
     }
     fputc('\n', out);
     map_csv_write(&map->map, out);
-    return true;
 }
 
-static bool export_bin(FILE *out, const struct flash_map *map, char *reason) {
-    (void)reason;
+static void export_bin(FILE *out, const struct flash_map *map) {
     uint8_t bytes[ONESLOT_MAP_BYTES];
     oneslot_map_write(&map->map, bytes);
     fwrite(bytes, sizeof bytes, 1, out);
-    return true;
 }
 
 /// A label as part of a name in C, CMake or Python; one that another row has already gets its row's number.
@@ -132,13 +117,15 @@ static bool export_ld(FILE *out, const struct flash_map *map, char *reason) {
     uint32_t irom = map->irom != 0 ? map->irom : 0x9000;
     const struct oneslot_partition *code = program(map, irom);
     if (map->chip != FLASH_MAP_ESP8266) {
-        return refuse(reason,
-                      "a linker script is of use for the ESP8266 alone: programs for the %s are not linked to a "
-                      "flash address",
-                      flash_map_chip_text(map->chip));
+        return flash_map_refuse(
+            reason,
+            "a linker script is of use for the ESP8266 alone: programs for the %s are not linked to a "
+            "flash address",
+            flash_map_chip_text(map->chip));
     }
     if (code == NULL) {
-        return refuse(reason, "no region for a program holds 0x%x, where its code that runs in place begins", irom);
+        return flash_map_refuse(reason, "no region for a program holds 0x%x, where its code that runs in place begins",
+                                irom);
     }
     uint32_t end = code->address + code->size < MEGABYTE ? code->address + code->size : MEGABYTE;
     const struct oneslot_partition *romfs = find(map, ONESLOT_TYPE_DATA, SUBTYPE_ROMFS);
@@ -171,8 +158,7 @@ static bool export_ld(FILE *out, const struct flash_map *map, char *reason) {
     return true;
 }
 
-static bool export_header(FILE *out, const struct flash_map *map, char *reason) {
-    (void)reason;
+static void export_header(FILE *out, const struct flash_map *map) {
     char name[NAME_ROOM];
     write_title(out, map, "/* ", " */");
     fputs("#ifndef FLASH_MAP_H\n#define FLASH_MAP_H\n\n", out);
@@ -183,11 +169,9 @@ static bool export_header(FILE *out, const struct flash_map *map, char *reason) 
         fprintf(out, "#define FLASH_MAP_%s_SIZE 0x%xu\n", name, map->map.partition[index].size);
     }
     fputs("\n#endif\n", out);
-    return true;
 }
 
-static bool export_cmake(FILE *out, const struct flash_map *map, char *reason) {
-    (void)reason;
+static void export_cmake(FILE *out, const struct flash_map *map) {
     char name[NAME_ROOM];
     write_title(out, map, "# ", "");
     fprintf(out, "set(FLASH_MAP_FLASH_SIZE 0x%x)\n", map->flash_size);
@@ -196,13 +180,12 @@ static bool export_cmake(FILE *out, const struct flash_map *map, char *reason) {
         fprintf(out, "set(FLASH_MAP_%s_OFFSET 0x%x)\n", name, map->map.partition[index].address);
         fprintf(out, "set(FLASH_MAP_%s_SIZE 0x%x)\n", name, map->map.partition[index].size);
     }
-    return true;
 }
 
 static bool export_micropython(FILE *out, const struct flash_map *map, char *reason) {
     const struct oneslot_partition *files = oneslot_map_file_system(&map->map);
     if (files == NULL) {
-        return refuse(reason, "the map has no file system, whose place flashbdev.py needs");
+        return flash_map_refuse(reason, "the map has no file system, whose place flashbdev.py needs");
     }
     write_title(out, map, "# ", "");
     fprintf(out, "SEC_SIZE = %u\nSTART_SEC = 0x%x\nBLOCKS = %u\n", ONESLOT_SECTOR_SIZE,
@@ -222,8 +205,7 @@ static bool export_micropython(FILE *out, const struct flash_map *map, char *rea
     return true;
 }
 
-static bool export_json(FILE *out, const struct flash_map *map, char *reason) {
-    (void)reason;
+static void export_json(FILE *out, const struct flash_map *map) {
     char text[8];
     struct json json;
     json_begin(&json, out);
@@ -251,26 +233,29 @@ static bool export_json(FILE *out, const struct flash_map *map, char *reason) {
     json_array_end(&json);
     json_object_end(&json);
     json_end(&json);
-    return true;
 }
 
 static const struct {
     const char *name;
-    bool (*write)(FILE *out, const struct flash_map *map, char *reason);
+    void (*write)(FILE *out, const struct flash_map *map);
+    bool (*try_write)(FILE *out, const struct flash_map *map, char *reason); ///< where a map may lack something
 } FORMATS[] = {
-    {"csv", export_csv},       {"bin", export_bin},     {"ld", export_ld},
-    {"header", export_header}, {"cmake", export_cmake}, {"micropython", export_micropython},
-    {"json", export_json},
+    {"csv", export_csv, NULL},       {"bin", export_bin, NULL},     {"ld", NULL, export_ld},
+    {"header", export_header, NULL}, {"cmake", export_cmake, NULL}, {"micropython", NULL, export_micropython},
+    {"json", export_json, NULL},
 };
 
 bool flash_map_export(FILE *out, const struct flash_map *map, const char *format, char *reason) {
     for (size_t index = 0; index < sizeof FORMATS / sizeof FORMATS[0]; index++) {
-        if (strcmp(FORMATS[index].name, format) == 0) {
-            if (!FORMATS[index].write(out, map, reason)) {
-                return false;
-            }
-            return ferror(out) ? refuse(reason, "it could not be written") : true;
+        if (strcmp(FORMATS[index].name, format) != 0) {
+            continue;
         }
+        if (FORMATS[index].write != NULL) {
+            FORMATS[index].write(out, map);
+        } else if (!FORMATS[index].try_write(out, map, reason)) {
+            return false;
+        }
+        return ferror(out) ? flash_map_refuse(reason, "it could not be written") : true;
     }
-    return refuse(reason, "there is no format '%s': csv, bin, ld, header, cmake, micropython, json", format);
+    return flash_map_refuse(reason, "there is no format '%s': csv, bin, ld, header, cmake, micropython, json", format);
 }

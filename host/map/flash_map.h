@@ -53,21 +53,22 @@ struct flash_map {
     char note[200]; ///< what it is, for people; may be empty
     enum flash_map_chip chip;
     uint32_t flash_size; ///< bytes
-    uint8_t sdk;         ///< major version of the ESP8266's vendor SDK, 1 to 3; 0 = unknown or not for this chip
-    /// Sectors that the SDK's data takes at the end of an ESP8266's flash where a firmware has changed it (Arduino: 4,
-    /// its PHY data is in the program); 0 = as the SDK has it. See flash_map_system().
-    uint8_t system_sectors;
     /// Flash address from which code of the ESP8266 runs in place, as its linker script has it: 0x9000 in MicroPython,
     /// 0x1010 in Arduino, 0x10000 in NodeMCU; 0 = not known.
     uint32_t irom;
+    uint8_t sdk; ///< major version of the ESP8266's vendor SDK, 1 to 3; 0 = unknown or not for this chip
+    /// Sectors that the SDK's data takes at the end of an ESP8266's flash where a firmware has changed it (Arduino: 4,
+    /// its PHY data is in the program); 0 = as the SDK has it. See flash_map_system().
+    uint8_t system_sectors;
     struct oneslot_map map; ///< regions in the order of the table
     enum flash_map_origin origin;
     uint32_t faults;   ///< FLASH_MAP_FAULT_*
     uint32_t fault_at; ///< address in the dump, or offset in the table's file, of the first row that is wrong
     uint32_t table;    ///< address of the table in a dump; 0 = none
-    /// The bytes that the map was read from, when it was a dump of a flash or a firmware image: NULL else. Owned.
-    uint8_t *bytes;
+    /// Number of bytes, and the bytes that the map was read from, when it was a dump of a flash or a firmware image:
+    /// NULL else. Owned.
     uint32_t size;
+    uint8_t *bytes;
 };
 
 /// Chip names as esptool writes them ("esp8266", "esp32c3"); FLASH_MAP_CHIPS for an unknown one.
@@ -76,6 +77,9 @@ const char *flash_map_chip_text(enum flash_map_chip chip);
 
 /// Bytes of the SDK's sectors at the end of this map's flash: what the firmware made of flash_map_system_size().
 uint32_t flash_map_system(const struct flash_map *map);
+
+/// Writes a reason (FLASH_MAP_TEXT bytes). Returns false.
+bool flash_map_refuse(char *reason, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /// What is wanted of a map that does not say it itself; zero (and FLASH_MAP_CHIPS) = not given.
 struct flash_map_hints {
@@ -129,6 +133,26 @@ const struct flash_map_rule *flash_map_rule(size_t index);
 /// Looks for every broken rule, in the order of addresses. Returns how many (at the most FLASH_MAP_FINDINGS are kept).
 size_t flash_map_check(const struct flash_map *map, struct flash_map_finding *findings);
 
+/// A firmware that is to lie in a map: its file, or only its size (`bytes` NULL).
+struct flash_map_firmware {
+    const uint8_t *bytes;
+    uint32_t size;
+};
+
+/// Where a firmware would lie in a map. All zero when that is not known.
+struct flash_map_headroom {
+    uint32_t start;  ///< flash address of the firmware
+    uint32_t end;    ///< exclusive
+    uint32_t region; ///< end (exclusive) of what it may occupy; below `end` when it does not fit
+};
+
+/// The same, and whether `firmware` (may be NULL) fits the map; a dump and a firmware's own map have theirs with them.
+size_t flash_map_check_firmware(const struct flash_map *map, const struct flash_map_firmware *firmware,
+                                struct flash_map_finding *findings);
+
+/// How much room the firmware of a check has. `firmware` as above.
+struct flash_map_headroom flash_map_headroom(const struct flash_map *map, const struct flash_map_firmware *firmware);
+
 /// The SDK's sectors at the end of an ESP8266's flash, in bytes: 16 KiB for SDK 1, 20 KiB for 2 and 3.
 uint32_t flash_map_system_size(uint8_t sdk);
 
@@ -147,8 +171,8 @@ struct flash_map_wishes {
     /// Where it ends, for a firmware that has its size from the linker or the SDK; 0 = anywhere. Goes with
     /// file_system_at.
     uint32_t file_system_end;
-    bool oneslot;            ///< with Oneslot's reserved area (48 KiB)
-    bool low;                ///< put that area low, right behind the firmware, else where it costs no executable sector
+    bool oneslot; ///< with Oneslot's reserved area (48 KiB)
+    bool low;     ///< put that area low, right behind the firmware, else where it costs no executable sector
 };
 
 /// Makes a map that flash_map_check accepts (no finding of weight ERROR or WARNING). Returns false when there is none,

@@ -26,16 +26,6 @@
 #define IDF_BOOT_LOADER 0x1000u
 #define SUBTYPE_NVS     0x02u
 
-static bool refuse(char *reason, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static bool refuse(char *reason, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(reason, FLASH_MAP_TEXT, format, arguments);
-    va_end(arguments);
-    return false;
-}
-
 static void add_note(struct flash_map *map, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void add_note(struct flash_map *map, const char *format, ...) {
@@ -229,7 +219,8 @@ static bool read_comment(struct flash_map *map, const char *text, bool *chip_kno
     for (char *word = strtok_r(copy, " \t", &rest); word != NULL; word = strtok_r(NULL, " \t", &rest)) {
         char *value = strchr(word, '=');
         if (value == NULL) {
-            return refuse(reason, "in the comment '# oneslot:', '%.100s' is not of the form name=value", word);
+            return flash_map_refuse(reason, "in the comment '# oneslot:', '%.100s' is not of the form name=value",
+                                    word);
         }
         *value++ = 0;
         *chip_known = *chip_known || strcmp(word, "chip") == 0;
@@ -302,7 +293,7 @@ static bool holds_table(const uint8_t *bytes, uint32_t size, uint32_t offset) {
 static bool move_up(struct flash_map *map, uint32_t distance, char *reason) {
     uint8_t *moved = malloc((size_t)map->size + distance);
     if (moved == NULL) {
-        return refuse(reason, "there is not enough memory");
+        return flash_map_refuse(reason, "there is not enough memory");
     }
     memset(moved, 0xff, distance);
     memcpy(moved + distance, map->bytes, map->size);
@@ -358,7 +349,7 @@ static bool is_flash_size(uint32_t size) {
 static bool load_esp8266_dump(struct flash_map *map, const struct flash_map_hints *hints, char *reason) {
     struct firmware firmware;
     if (!flash_map_firmware_at(&firmware, map->bytes, map->size)) {
-        return refuse(reason, "this dump has no map in it, and no firmware at 0 that would imply one");
+        return flash_map_refuse(reason, "this dump has no map in it, and no firmware at 0 that would imply one");
     }
     map->origin = FLASH_MAP_DUMP;
     map->flash_size = hints->flash_size != 0 ? hints->flash_size : map->size;
@@ -373,15 +364,15 @@ static bool load_firmware(struct flash_map *map, const struct flash_map_hints *h
     // What ends early or fails its digest is a firmware all the same, if a segment of it was found.
     bool other_chip = firmware.error == ONESLOT_ERROR_IMAGE_CHIP;
     if (firmware.error != ONESLOT_ERROR_NONE && firmware.image.segment_count == 0 && !other_chip) {
-        return refuse(reason, "this is no map, no dump of a flash and no firmware of the ESP8266");
+        return flash_map_refuse(reason, "this is no map, no dump of a flash and no firmware of the ESP8266");
     }
     if (firmware.image.kind == ONESLOT_IMAGE_BOOT) {
-        return refuse(reason, "this is a boot loader alone, which implies no map");
+        return flash_map_refuse(reason, "this is a boot loader alone, which implies no map");
     }
     if (other_chip) {
-        return refuse(reason,
-                      "this is a program for the %s alone: its map is in the partition table, not in the program",
-                      firmware_esp32_chip(map->bytes, map->size));
+        return flash_map_refuse(
+            reason, "this is a program for the %s alone: its map is in the partition table, not in the program",
+            firmware_esp32_chip(map->bytes, map->size));
     }
     uint8_t mode;
     uint8_t size_and_clock;
@@ -426,7 +417,9 @@ static void take_name(struct flash_map *map, const char *path) {
     const char *slash = strrchr(path, '/');
     snprintf(map->name, sizeof map->name, "%s", slash == NULL ? path : slash + 1);
     for (char *at = map->name; *at != 0; at++) {
-        *at = (unsigned char)*at < 0x20 ? '?' : *at;
+        if ((unsigned char)*at < 0x20) {
+            *at = '?';
+        }
     }
 }
 
@@ -435,8 +428,8 @@ static bool load_file(struct flash_map *map, const char *path, const struct flas
     size_t size;
     if (!file_read(path, LARGEST_FILE, &bytes, &size)) {
         bool missing = errno == ENOENT && strpbrk(path, "/.") == NULL;
-        return refuse(reason, "%s: %s%s", path, strerror(errno),
-                      missing ? ", and no preset has that name ('oneslot map list')" : "");
+        return flash_map_refuse(reason, "%s: %s%s", path, strerror(errno),
+                                missing ? ", and no preset has that name ('oneslot map list')" : "");
     }
     take_name(map, path);
     bool done;
@@ -444,13 +437,14 @@ static bool load_file(struct flash_map *map, const char *path, const struct flas
         load_table(map, bytes, (uint32_t)size, hints);
         done = true;
     } else if (is_text(bytes, (uint32_t)size)) {
-        char *text = realloc(bytes, size + 1);
+        char *text = malloc(size + 1);
         done = text != NULL;
         if (done) {
-            bytes = (uint8_t *)text;
+            memcpy(text, bytes, size);
             text[size] = 0;
             done = load_csv(map, text, hints, reason);
         }
+        free(text);
     } else {
         map->bytes = bytes;
         map->size = (uint32_t)size;
@@ -461,7 +455,7 @@ static bool load_file(struct flash_map *map, const char *path, const struct flas
     if (!done) {
         char why[FLASH_MAP_TEXT];
         memcpy(why, reason, sizeof why);
-        refuse(reason, "%.100s: %.250s", path, why);
+        flash_map_refuse(reason, "%.100s: %.250s", path, why);
         flash_map_free(map);
     }
     return done;
