@@ -226,7 +226,8 @@ static enum oneslot_error take(struct oneslot_package *package, struct oneslot_s
         return ONESLOT_ERROR_PACKAGE_PLACE;
     }
     if (entry->length < KNOWN[index].least || entry->length > KNOWN[index].most) {
-        return ONESLOT_ERROR_PACKAGE_TLV;
+        // With another digest, hash of the key and signature (on P-384) are of other lengths.
+        return package->foreign_signature ? ONESLOT_ERROR_PACKAGE_SIGNATURE_KIND : ONESLOT_ERROR_PACKAGE_TLV;
     }
     package->present |= 1u << index;
     if (entry->length > sizeof value) {

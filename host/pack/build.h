@@ -34,7 +34,7 @@ uint8_t *package_build(const struct package_content *content, size_t *size);
 /// Reads "1", "1.24", "1.24.0" or "1.24.0+7", as imgtool does. Returns false for anything else.
 bool version_parse(const char *text, struct oneslot_version *version);
 
-#define VERSION_TEXT 24u
+#define VERSION_TEXT 32u
 
 /// "1.24.0", and "+7" where the build is not 0. Returns `text`.
 const char *version_text(const struct oneslot_version *version, char text[VERSION_TEXT]);
