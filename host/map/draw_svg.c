@@ -444,7 +444,7 @@ static double larger(double one, double two) {
 static void draw_one(FILE *out, const struct picture *picture) {
     struct picture_scale to_scale;
     struct picture_scale readable;
-    struct label labels[PICTURE_SPANS];
+    struct label labels[PICTURE_SPANS] = {{0}};
     char text[100];
     picture_scale_make(&readable, picture, NULL);
     to_scale = readable;
@@ -629,8 +629,8 @@ static void title_of_two(const struct picture *one, const struct picture *two, c
 static void draw_two(FILE *out, const struct picture *one, const struct picture *two) {
     struct picture_change changes[2 * PICTURE_SPANS];
     struct picture_scale scale;
-    struct label left[PICTURE_SPANS];
-    struct label right[PICTURE_SPANS];
+    struct label left[PICTURE_SPANS] = {{0}};
+    struct label right[PICTURE_SPANS] = {{0}};
     char text[200];
     unsigned number = picture_changes(one, two, changes);
     picture_scale_make(&scale, one, two);

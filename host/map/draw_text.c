@@ -11,7 +11,9 @@
 #define WIDTH_SECTORS 90u
 #define KEYS          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 #define KEY_FREE      '.'
-#define KEY_OVERLAP   '!'
+/// Overlaps told of one region: a hostile table has hundreds, and the check names more.
+#define FAULTS_TOLD 3u
+#define KEY_OVERLAP '!'
 
 /// SGR colours by kind: background and what is readable on it.
 static const char *const COLOURS[PICTURE_KINDS] = {
@@ -106,7 +108,10 @@ static void bar(const struct page *page, const struct picture_scale *scale, cons
         const struct picture_span *span =
             span_at(&map->picture, scale->address[index], scale->address[index + 1], &covering);
         unsigned to = (unsigned)(scale->place[index + 1] + 0.5);
-        char letter = span == NULL ? ' ' : covering > 1 ? KEY_OVERLAP : map->key[span - map->picture.span];
+        char letter = ' ';
+        if (span != NULL) {
+            letter = (char)(covering > 1 ? KEY_OVERLAP : map->key[span - map->picture.span]);
+        }
         set(page, span == NULL ? "" : covering > 1 ? "\033[97;41m" : COLOURS[span->kind]);
         for (; column < to; column++) {
             fputc(letter, page->out);
@@ -256,9 +261,11 @@ static void faults(const struct page *page, const struct picture *picture, unsig
     const struct picture_span *span = &picture->span[index];
     char line[200];
     char size[24];
-    for (unsigned before = 0; before < index; before++) {
+    unsigned told = 0;
+    for (unsigned before = 0; before < index && told < FAULTS_TOLD; before++) {
         const struct picture_span *other = &picture->span[before];
         if (other->end > span->start && span->end > span->start) {
+            told++;
             uint64_t end = other->end < span->end ? other->end : span->end;
             snprintf(line, sizeof line, "! '%s' lies over '%s': %s from 0x%llx on", span->label, other->label,
                      picture_size_text(end - span->start, size), (unsigned long long)span->start);
@@ -318,7 +325,7 @@ static void letter(struct lettered *map) {
     unsigned next = 0;
     for (unsigned index = 0; index < map->picture.count; index++) {
         bool free = map->picture.span[index].kind == PICTURE_FREE;
-        map->key[index] = free ? KEY_FREE : KEYS[next++];
+        map->key[index] = (char)(free ? KEY_FREE : KEYS[next++]);
     }
 }
 

@@ -74,7 +74,8 @@ static enum picture_kind kind_of(const struct flash_map *map, const struct onesl
 void picture_clean(char *to, size_t room, const char *from) {
     size_t used = 0;
     for (; *from != 0 && used + 1 < room; from++) {
-        to[used++] = *from >= ' ' && *from <= '~' ? *from : '?';
+        bool printable = *from >= ' ' && *from <= '~';
+        to[used++] = (char)(printable ? *from : '?');
     }
     to[used] = 0;
 }
