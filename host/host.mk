@@ -16,12 +16,12 @@ $(EMBEDDED): host/embedded.S $(HOST_LOADER) $(HOST_INSTALLER)
 $(ONESLOT): $(call host_objects,$(HOST_SOURCES)) $(EMBEDDED) $(HOST_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(HOST_CFLAGS) $^ -lcrypto -lm -pthread -o $@
+	$(Q)$(CC) $(HOST_CFLAGS) $^ -lcrypto -llzma -lm -pthread -o $@
 
 $(BUILD)/asan/oneslot: $(call asan_objects,$(HOST_SOURCES)) $(EMBEDDED) $(ASAN_HOST_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ASAN_CFLAGS) $^ -lcrypto -lm -pthread -o $@
+	$(Q)$(CC) $(ASAN_CFLAGS) $^ -lcrypto -llzma -lm -pthread -o $@
 
 ALL += $(ONESLOT)
 

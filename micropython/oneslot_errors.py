@@ -38,6 +38,10 @@ _ERRORS = """\
 51 the image loads into memory that the loader needs
 52 this image needs Espressif's boot loader in the first sector, which is not there
 53 the file holds more or fewer bytes than its image says
+60 the package is compressed in a way that is not known here, or needs more memory
+61 the compressed stream is damaged
+62 the compressed stream ends before its image does
+63 the compressed stream holds more than its package says
 70 the new firmware did not confirm itself; the fallback was put back
 71 the new firmware did not confirm itself, and there is no fallback to put back
 72 there is nothing to do

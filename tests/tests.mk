@@ -12,14 +12,19 @@ LINT_FLAGS := -std=c11 $(CPPFLAGS)
 $(BUILD)/host/tests/%: $(BUILD)/host/obj/tests/%.o $(call host_objects,$(TEST_HELPERS)) $(TEST_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(HOST_CFLAGS) $^ -lcmocka -lm -o $@
+	$(Q)$(CC) $(HOST_CFLAGS) $^ -lcmocka -llzma -lm -o $@
 
 $(BUILD)/asan/tests/%: $(BUILD)/asan/obj/tests/%.o $(call asan_objects,$(TEST_HELPERS)) $(ASAN_TEST_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ASAN_CFLAGS) $^ -lcmocka -lm -o $@
+	$(Q)$(CC) $(ASAN_CFLAGS) $^ -lcmocka -llzma -lm -o $@
 
 $(HOST_TESTS) $(ASAN_TESTS) $(call host_objects,$(UNIT_TESTS:%=tests/%.c)): | $(DEPS)/test.mk
+
+# What a package holds is packed by the host tool's own code.
+PACK_SOURCES := host/pack/filter.c host/pack/compress.c
+$(BUILD)/host/tests/test_unpack: $(call host_objects,$(PACK_SOURCES))
+$(BUILD)/asan/tests/test_unpack: $(call asan_objects,$(PACK_SOURCES))
 
 # Programs that only tests use; other fragments add to it (the sanitized host tool, broken variants).
 TEST_PROGRAMS += $(HOST_TESTS) $(ASAN_TESTS) $(if $(wildcard host/host.mk),$(BUILD)/asan/oneslot)

@@ -49,6 +49,11 @@
     X(IMAGE_MEMORY, 51, "the image loads into memory that the loader needs")                                           \
     X(IMAGE_NEEDS_BOOT, 52, "this image needs Espressif's boot loader in the first sector, which is not there")        \
     X(IMAGE_LENGTH, 53, "the file holds more or fewer bytes than its image says")                                      \
+    /* the compressed stream of a package */                                                                           \
+    X(PACKAGE_CODEC, 60, "the package is compressed in a way that is not known here, or needs more memory")            \
+    X(PACKAGE_STREAM, 61, "the compressed stream is damaged")                                                          \
+    X(PACKAGE_SHORT, 62, "the compressed stream ends before its image does")                                           \
+    X(PACKAGE_SIZE, 63, "the compressed stream holds more than its package says")                                      \
     /* the installation */                                                                                             \
     X(TRIAL_EXPIRED, 70, "the new firmware did not confirm itself; the fallback was put back")                         \
     X(NO_FALLBACK, 71, "the new firmware did not confirm itself, and there is no fallback to put back")                \
