@@ -26,6 +26,27 @@ static void take(struct rules_image *image, const uint8_t *bytes, uint32_t size)
     image->known = image->firmware.image.kind != ONESLOT_IMAGE_NONE;
 }
 
+/// The end of what may be code: application regions of the first megabyte from the image's start on, as long as nothing
+/// but the SDK's moved sectors lies between.
+static uint32_t code_end(const struct oneslot_map *map, uint32_t start) {
+    const struct oneslot_partition *region = region_at(map, start);
+    if (region == NULL || !region_is_app(region)) {
+        region = region_at(map, start + ONESLOT_SECTOR_SIZE);
+    }
+    if (region == NULL || !region_is_app(region)) {
+        return 0;
+    }
+    uint64_t end = region_end(region);
+    for (uint32_t index = 0; index < map->count; index++) {
+        const struct oneslot_partition *next = &map->partition[index];
+        // 0x20 is the subtype of a second part (NodeMCU's irom0), 0x10 and up are other slots.
+        if (region_is(next, ONESLOT_TYPE_APP, 0x20) && next->address >= end && next->address < RULES_MEGABYTE) {
+            end = region_end(next);
+        }
+    }
+    return end > UINT32_MAX ? UINT32_MAX : (uint32_t)end;
+}
+
 /// From a dump: with Oneslot, the first sector lies in the displaced one.
 static void take_from_dump(struct rules_image *image, const struct flash_map *map) {
     const struct oneslot_partition *displaced = region_of(&map->map, ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_DISPLACED);
@@ -45,6 +66,16 @@ static void take_from_dump(struct rules_image *image, const struct flash_map *ma
     if (image->known) {
         image->start = (uint32_t)(image->firmware.bytes - image->owned);
         image->end = image->start + image->firmware.size;
+    }
+    uint32_t room = image->known ? code_end(&map->map, image->start) : 0;
+    // An image that does not tell its length was taken to end where the flash is erased; more than its region it is
+    // not.
+    if (image->firmware.image.kind == ONESLOT_IMAGE_PLAIN && room > image->start && image->end > room) {
+        image->end = room;
+        while (image->end > image->start + 1 && image->owned[image->end - 1] == 0xff) {
+            image->end--;
+        }
+        firmware_read(&image->firmware, image->owned + image->start, image->end - image->start);
     }
 }
 
@@ -71,27 +102,6 @@ void rules_image_find(struct rules_image *image, const struct check *check) {
 void rules_image_free(struct rules_image *image) {
     free(image->owned);
     image->owned = NULL;
-}
-
-/// The end of what may be code: application regions of the first megabyte from the image's start on, as long as nothing
-/// but the SDK's moved sectors lies between.
-static uint32_t code_end(const struct oneslot_map *map, uint32_t start) {
-    const struct oneslot_partition *region = region_at(map, start);
-    if (region == NULL || !region_is_app(region)) {
-        region = region_at(map, start + ONESLOT_SECTOR_SIZE);
-    }
-    if (region == NULL || !region_is_app(region)) {
-        return 0;
-    }
-    uint64_t end = region_end(region);
-    for (uint32_t index = 0; index < map->count; index++) {
-        const struct oneslot_partition *next = &map->partition[index];
-        // 0x20 is the subtype of a second part (NodeMCU's irom0), 0x10 and up are other slots.
-        if (region_is(next, ONESLOT_TYPE_APP, 0x20) && next->address >= end && next->address < RULES_MEGABYTE) {
-            end = region_end(next);
-        }
-    }
-    return end > UINT32_MAX ? UINT32_MAX : (uint32_t)end;
 }
 
 static void report_room(struct check *check, const char *what, uint32_t start, uint32_t end, uint32_t room_end) {
