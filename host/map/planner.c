@@ -744,7 +744,9 @@ static bool check_place(const struct room *room, struct flash_map_finding *refus
     }
     if (end > room->top) {
         return refuse(refusal, room->esp8266 ? "system-sectors" : "past-end", room->top, (uint32_t)(end - room->top),
-                      "the file system cannot end at 0x%x: %s 0x%x, 0x%x bytes before", (uint32_t)end,
+                      "the file system cannot lie from 0x%x to 0x%x: %s 0x%x, 0x%x bytes before it ends. A larger "
+                      "flash would have room",
+                      wishes->file_system_at, (uint32_t)end,
                       room->esp8266 ? "the SDK's sectors begin at" : "the flash ends at", room->top,
                       (uint32_t)(end - room->top));
     }
