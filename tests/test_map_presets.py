@@ -1,5 +1,5 @@
-"""The presets of `oneslot map`, how maps are read, and the forms that they are exported in. ESP-IDF's own table code (the
-PyPI package esp-idf-defs) and the figures of others' linker scripts are the judges."""
+"""The presets of `oneslot map`, how maps are read, and the forms that they are exported in. ESP-IDF's own table code
+(the PyPI package esp-idf-defs) and the figures of others' linker scripts are the judges."""
 
 import re
 import struct
@@ -89,8 +89,8 @@ def test_regions_of_a_preset_are_sectors_in_order_inside_the_flash(name, export)
     assert all(first[1] <= second[0] for first, second in zip(by_address, by_address[1:]))
 
 
-# Linker scripts. micropython/micropython at 1c3c201149f3, ports/esp8266/boards/esp8266_{512kiB,1MiB,2MiB,2MiB_ROMFS}.ld;
-# all of them have the first three; 4, 8 and 16 MiB chips take the script for 2 MiB.
+# Linker scripts. micropython/micropython at 1c3c201149f3, ports/esp8266/boards/esp8266_{512kiB,1MiB,2MiB,2MiB_ROMFS}
+# .ld; all of them have the first three; 4, 8 and 16 MiB chips take the script for 2 MiB.
 RAM = {"dport0_0_seg": (0x3FF00000, 16), "dram0_0_seg": (0x3FFE8000, 80 * KIB), "iram1_0_seg": (0x40100000, 32 * KIB)}
 LARGE = {"irom0_0_seg": (0x40209000, MIB - 36 * KIB)}
 MEMORY = {
@@ -148,8 +148,8 @@ def test_arduinos_file_system_eeprom_and_calibration_lie_where_its_scripts_have_
     assert size == int(number) * (KIB if unit == "k" else MIB)
 
 
-# modules/flashbdev.py: (size - 20480) // 4096 - start_sec blocks, from esp.flash_user_start() (the end of the code, and of
-# ROMFS) on, one sector later below 1 MiB.
+# modules/flashbdev.py: (size - 20480) // 4096 - start_sec blocks, from esp.flash_user_start() (the end of the code, and
+# of ROMFS) on, one sector later below 1 MiB.
 @pytest.mark.parametrize("name, user_start", [("micropython-1m", 0x98000), ("micropython-2m", MIB),
                                               ("micropython-2m-romfs", 0xB0000 + 320 * KIB), ("micropython-4m", MIB),
                                               ("micropython-8m", MIB), ("micropython-16m", MIB)])
@@ -224,7 +224,8 @@ def test_an_export_into_a_file_is_what_standard_output_would_be(oneslot, export,
 
 
 def test_a_csv_says_chip_flash_and_sdk_in_a_comment(export, tmp_path):
-    (tmp_path / "m.csv").write_text("# oneslot: chip=esp8266 flash=2MB sdk=1 system=3 irom=0x10000\na,app,factory,0,64K\n")
+    (tmp_path / "m.csv").write_text("# oneslot: chip=esp8266 flash=2MB sdk=1 system=3 irom=0x10000\n"
+                                    "a,app,factory,0,64K\n")
     json = export(tmp_path / "m.csv", "json")
     assert (json["chip"], json["flash_size"], json["sdk"]) == ("esp8266", 2 * MIB, 1)
     assert (json["system_size"], json["irom"]) == (3 * 4096, 0x10000)
@@ -358,6 +359,6 @@ def test_a_preset_is_a_map_for_an_image_and_comes_back_from_the_flash(oneslot, e
     oneslot.ok("image", firmware / "mp8266-v1.24.0.bin", "--flash-size", "4MB", "--map", "oneslot-micropython-4m", "-o",
                tmp_path / "flash.bin")
     assert regions(export(tmp_path / "flash.bin", "json")) == regions(export("oneslot-micropython-4m", "json"))
-    refused = oneslot("image", firmware / "mp8266-v1.24.0.bin", "--flash-size", "4MB", "--map", "esp32-oneslot-4m", "-o",
-                      tmp_path / "other.bin")
+    refused = oneslot("image", firmware / "mp8266-v1.24.0.bin", "--flash-size", "4MB", "--map", "esp32-oneslot-4m",
+                      "-o", tmp_path / "other.bin")
     assert refused.status == 1 and "esp32" in refused.err
