@@ -8,6 +8,7 @@ import struct
 import pytest
 from conftest import make_littlefs
 from littlefs import LittleFS
+from test_host import boot_image
 
 SECTOR = 4096
 MEGABYTE = 1 << 20
@@ -29,21 +30,10 @@ system, oneslot, system, 0xfb000, 5 sectors
 """
 
 
-def boot_image(segments, entry=0x40100004):
-    out = bytearray(struct.pack("<BB2sI", 0xE9, len(segments), b"\x00\x20", entry))
-    checksum = 0xEF
-    for address, data in segments:
-        out += struct.pack("<II", address, len(data)) + data
-        for byte in data:
-            checksum ^= byte
-    out += bytes(15 - len(out) % 16) + bytes([checksum])
-    return bytes(out)
-
-
 def micropython(size=0x40000, seed=1):
     """A firmware with the marks of a MicroPython: length at 0x8ffc, code at 0x9000, MD5 at the end."""
     rng = random.Random(seed)
-    image = bytearray(boot_image([(0x40100000, rng.randbytes(0x7000))]).ljust(0x9000, b"\xff"))
+    image = bytearray(boot_image([(0x40100000, rng.randbytes(0x7000))], header=b"\x00\x20").ljust(0x9000, b"\xff"))
     image += rng.randbytes(size - 16 - len(image))
     struct.pack_into("<I", image, 0x8FFC, len(image))
     return bytes(image) + hashlib.md5(image[4:]).digest()
@@ -385,6 +375,11 @@ class TestRegions:
         assert "--drop nonsense: the old map has no such region" in move.refused(
             dump(micropython()), OLD, NEW, "--drop", "nonsense")
 
+    def test_a_rule_that_the_new_map_breaks_is_told(self, move):
+        new = "# oneslot: chip=esp8266 flash=2MB sdk=2\nfirmware,app,factory,0,0x84000\nnative,oneslot,native,0x180000,32K\n"
+        result = move(dump(micropython()), OLD, new)
+        assert result.status == 0 and "the new map breaks the rule '" in result.err and "native" in result.err
+
     def test_bytes_of_no_region_are_told(self, move):
         old = OLD.replace("0, 0x89000", "0, 0x80000")
         result = move(dump(micropython(), at_0x81000=b"what?"), old)
@@ -428,7 +423,7 @@ class TestOneslot:
     def test_its_parts_move_and_find_each_other(self, move, oneslot, flash):
         moved = move.ok(flash, None, ONESLOT)
         info = oneslot.ok("info", move.out, "--json").json
-        assert info["ok"] and info["watch"] == "/w" and info["firmware"]["as_installed"]
+        assert info["ok"] and info["watch"] == "/w" and info["firmware"]["size"] == 0x40000
         assert info["layout"]["installer"] == 0x1D0000 and info["layout"]["firmware"] == 0xA0000
         assert info["status"]["state"] == "requested"
         assert contents(moved[0xA0000:0x1D0000]) == {"/fw.bin": micropython(0x30000, seed=2)}

@@ -267,6 +267,18 @@ static void report_json(const struct options *options, const struct flash_map *f
     json_end(&json);
 }
 
+/// What is wrong with the new map as such. The move itself can be done; whether the device likes it is another matter.
+static void warn_rules(const struct flash_map *to) {
+    struct flash_map_finding *findings = malloc(FLASH_MAP_FINDINGS * sizeof *findings);
+    size_t count = findings != NULL ? flash_map_check(to, findings) : 0;
+    for (size_t index = 0; index < count && index < FLASH_MAP_FINDINGS; index++) {
+        if (findings[index].weight == FLASH_MAP_ERROR) {
+            tool_warn("the new map breaks the rule '%s': %s", findings[index].rule, findings[index].text);
+        }
+    }
+    free(findings);
+}
+
 static int move(const struct options *options, const struct flash_map *from, const struct flash_map *to,
                 struct flash_map_steps *steps) {
     char reason[FLASH_MAP_TEXT] = "";
@@ -285,6 +297,7 @@ static int move(const struct options *options, const struct flash_map *from, con
             tool_warn("%s: %s", steps->step[index].label, steps->step[index].text);
         }
     }
+    warn_rules(to);
     if (options->json) {
         report_json(options, from, to, steps);
     } else {

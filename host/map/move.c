@@ -22,14 +22,6 @@ struct matches {
     bool taken[ONESLOT_MAP_ENTRIES];
 };
 
-bool move_refuse(const struct move *move, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(move->reason, FLASH_MAP_TEXT, format, arguments);
-    va_end(arguments);
-    return false;
-}
-
 const char *flash_map_step_name(enum flash_map_step_kind kind) {
     static const char *const NAMES[] = {
         [FLASH_MAP_STEP_KEEP] = "keep",   [FLASH_MAP_STEP_COPY] = "copy",       [FLASH_MAP_STEP_REBUILD] = "rebuild",
@@ -100,27 +92,30 @@ static const uint8_t *old_bytes(const struct move *move, const struct oneslot_pa
 static bool check_regions(const struct move *move, const struct flash_map *map, const char *which, uint32_t size) {
     const struct oneslot_partition *region = map->map.partition;
     if (map->map.count == 0 || map->map.count > ONESLOT_MAP_ENTRIES) {
-        return move_refuse(move, "the %s map has no regions", which);
+        return flash_map_refuse(move->reason, "the %s map has no regions", which);
     }
     for (uint32_t i = 0; i < map->map.count; i++) {
         uint64_t end = (uint64_t)region[i].address + region[i].size;
         if (region[i].size == 0 || region[i].size % ONESLOT_SECTOR_SIZE != 0 ||
             region[i].address % ONESLOT_SECTOR_SIZE != 0) {
-            return move_refuse(move, "the %s map's '%s' (0x%x with 0x%x bytes) does not lie on sectors of 0x1000",
-                               which, region[i].label, region[i].address, region[i].size);
+            return flash_map_refuse(move->reason,
+                                    "the %s map's '%s' (0x%x with 0x%x bytes) does not lie on sectors of 0x1000", which,
+                                    region[i].label, region[i].address, region[i].size);
         }
         if (end > size) {
-            return move_refuse(move, "the %s map's '%s' ends at 0x%llx, and the %s ends at 0x%x", which,
-                               region[i].label, (unsigned long long)end, map == move->from ? "dump" : "flash", size);
+            return flash_map_refuse(move->reason, "the %s map's '%s' ends at 0x%llx, and the %s ends at 0x%x", which,
+                                    region[i].label, (unsigned long long)end, map == move->from ? "dump" : "flash",
+                                    size);
         }
         for (uint32_t j = 0; j < i; j++) {
             if (region[i].address < region[j].address + region[j].size && region[j].address < end) {
-                return move_refuse(move, "the %s map's '%s' (0x%x to 0x%x) and '%s' (0x%x to 0x%llx) overlap", which,
-                                   region[j].label, region[j].address, region[j].address + region[j].size,
-                                   region[i].label, region[i].address, (unsigned long long)end);
+                return flash_map_refuse(move->reason,
+                                        "the %s map's '%s' (0x%x to 0x%x) and '%s' (0x%x to 0x%llx) overlap", which,
+                                        region[j].label, region[j].address, region[j].address + region[j].size,
+                                        region[i].label, region[i].address, (unsigned long long)end);
             }
             if (strcmp(region[i].label, region[j].label) == 0) {
-                return move_refuse(move, "the %s map has two regions '%s'", which, region[i].label);
+                return flash_map_refuse(move->reason, "the %s map has two regions '%s'", which, region[i].label);
             }
         }
     }
@@ -131,26 +126,29 @@ static bool check_maps(const struct move *move) {
     const struct flash_map *from = move->from;
     const struct flash_map *to = move->to;
     if (from->bytes == NULL) {
-        return move_refuse(move, "what is to be moved is no dump of a flash");
+        return flash_map_refuse(move->reason, "what is to be moved is no dump of a flash");
     }
     if (from->size < from->flash_size) {
-        return move_refuse(move, "the dump has %u bytes, and the old map is of a flash of %u: %u are missing",
-                           from->size, from->flash_size, from->flash_size - from->size);
+        return flash_map_refuse(move->reason,
+                                "the dump has %u bytes, and the old map is of a flash of %u: %u are missing",
+                                from->size, from->flash_size, from->flash_size - from->size);
     }
     // The ESP32s have one and the same table.
     if ((from->chip == FLASH_MAP_ESP8266) != (to->chip == FLASH_MAP_ESP8266)) {
-        return move_refuse(move, "the old map is for the %s, the new one for the %s", flash_map_chip_text(from->chip),
-                           flash_map_chip_text(to->chip));
+        return flash_map_refuse(move->reason, "the old map is for the %s, the new one for the %s",
+                                flash_map_chip_text(from->chip), flash_map_chip_text(to->chip));
     }
     if (from->faults & ~FLASH_MAP_FAULT_NO_MD5) {
-        return move_refuse(move, "the partition table in the dump is damaged at 0x%x: give the old map with --from",
-                           from->fault_at);
+        return flash_map_refuse(move->reason,
+                                "the partition table in the dump is damaged at 0x%x: give the old map with --from",
+                                from->fault_at);
     }
     if (to->faults & ~FLASH_MAP_FAULT_NO_MD5) {
-        return move_refuse(move, "the new map's partition table is damaged at 0x%x", to->fault_at);
+        return flash_map_refuse(move->reason, "the new map's partition table is damaged at 0x%x", to->fault_at);
     }
     if (to->flash_size == 0 || to->flash_size % ONESLOT_BLOCK_SIZE != 0) {
-        return move_refuse(move, "the new map is of a flash of 0x%x bytes: there is no such flash", to->flash_size);
+        return flash_map_refuse(move->reason, "the new map is of a flash of 0x%x bytes: there is no such flash",
+                                to->flash_size);
     }
     return check_regions(move, from, "old", from->size) && check_regions(move, to, "new", to->flash_size);
 }
@@ -165,24 +163,26 @@ static bool move_table(const struct move *move) {
     uint32_t table = table_of(move->from);
     uint32_t behind = table + ONESLOT_SECTOR_SIZE;
     if (move->from->size != move->to->flash_size) {
-        return move_refuse(move,
-                           "the dump has %u bytes, the new map's flash %u: the bootloader's header knows the old "
-                           "size, and esptool alone can change it",
-                           move->from->size, move->to->flash_size);
+        return flash_map_refuse(move->reason,
+                                "the dump has %u bytes, the new map's flash %u: the bootloader's header knows the old "
+                                "size, and esptool alone can change it",
+                                move->from->size, move->to->flash_size);
     }
     if (behind > move->from->size) {
-        return move_refuse(move, "the dump ends before the partition table at 0x%x", table);
+        return flash_map_refuse(move->reason, "the dump ends before the partition table at 0x%x", table);
     }
     for (uint32_t index = 0; index < move->to->map.count; index++) {
         const struct oneslot_partition *region = &move->to->map.partition[index];
         if (region->address < behind && (region->type == ONESLOT_TYPE_APP || region->type == ONESLOT_TYPE_DATA)) {
-            return move_refuse(move, "the new map's '%s' at 0x%x lies over the bootloader or the partition table",
-                               region->label, region->address);
+            return flash_map_refuse(move->reason,
+                                    "the new map's '%s' at 0x%x lies over the bootloader or the partition table",
+                                    region->label, region->address);
         }
     }
     const uint8_t *old = move->from->bytes + table;
     if (move_used(old + ONESLOT_MAP_BYTES, ONESLOT_SECTOR_SIZE - ONESLOT_MAP_BYTES) != 0) {
-        return move_refuse(move, "the partition table in the dump is signed: another cannot be put in its place");
+        return flash_map_refuse(move->reason,
+                                "the partition table in the dump is signed: another cannot be put in its place");
     }
     memcpy(move->out, move->from->bytes, table);
     oneslot_map_write(&move->to->map, move->out + table);
@@ -198,8 +198,9 @@ bool move_bytes(const struct move *move, const struct move_pair *pair) {
     const struct oneslot_partition *to = pair->to;
     uint32_t used = move_used(old_bytes(move, from), from->size);
     if (used > to->size) {
-        return move_refuse(move, "'%s': %u bytes of it are in use, the new region has %u: %u bytes are missing",
-                           from->label, used, to->size, used - to->size);
+        return flash_map_refuse(move->reason,
+                                "'%s': %u bytes of it are in use, the new region has %u: %u bytes are missing",
+                                from->label, used, to->size, used - to->size);
     }
     memcpy(move->out + to->address, old_bytes(move, from), used);
     move_step(move, from->address == to->address ? FLASH_MAP_STEP_KEEP : FLASH_MAP_STEP_COPY, from, to,
@@ -214,8 +215,8 @@ static bool move_system(const struct move *move, const struct move_pair *pair) {
     uint32_t size = from->size < to->size ? from->size : to->size;
     uint32_t lost = from->size - size;
     if (move_used(old_bytes(move, from), lost) != 0 && from->size != WITH_CALIBRATION) {
-        return move_refuse(move, "'%s': the first %u of its sectors have no place in the new map", from->label,
-                           lost / ONESLOT_SECTOR_SIZE);
+        return flash_map_refuse(move->reason, "'%s': the first %u of its sectors have no place in the new map",
+                                from->label, lost / ONESLOT_SECTOR_SIZE);
     }
     memcpy(move->out + to->address + to->size - size, old_bytes(move, from) + lost, size);
     struct oneslot_partition old_part = *from;
@@ -240,19 +241,20 @@ static bool move_system(const struct move *move, const struct move_pair *pair) {
 
 static bool move_native(const struct move *move, const struct move_pair *pair) {
     if (pair->from->address != pair->to->address) {
-        return move_refuse(move,
-                           "'%s' cannot move from 0x%x to 0x%x: its code at 0x%x is linked to flash 0x%x ('--drop %s' "
-                           "gives it up)",
-                           pair->from->label, pair->from->address, pair->to->address, 0x40200000u + pair->from->address,
-                           pair->from->address, pair->from->label);
+        return flash_map_refuse(
+            move->reason,
+            "'%s' cannot move from 0x%x to 0x%x: its code at 0x%x is linked to flash 0x%x ('--drop %s' "
+            "gives it up)",
+            pair->from->label, pair->from->address, pair->to->address, 0x40200000u + pair->from->address,
+            pair->from->address, pair->from->label);
     }
     return move_bytes(move, pair);
 }
 
 static bool move_esp32_application(const struct move *move, const struct move_pair *pair) {
     if (pair->to->address % APPLICATION != 0) {
-        return move_refuse(move, "the new map's '%s' at 0x%x: an application begins on 64 KiB", pair->to->label,
-                           pair->to->address);
+        return flash_map_refuse(move->reason, "the new map's '%s' at 0x%x: an application begins on 64 KiB",
+                                pair->to->label, pair->to->address);
     }
     return move_bytes(move, pair);
 }
@@ -261,8 +263,8 @@ static bool move_region(const struct move *move, const struct move_pair *pair) {
     bool esp8266 = move->from->chip == FLASH_MAP_ESP8266;
     const struct oneslot_partition *from = pair->from;
     if ((from->flags & ENCRYPTED) != 0 && from->address != pair->to->address) {
-        return move_refuse(move, "'%s' cannot move from 0x%x to 0x%x: it is encrypted, for its address", from->label,
-                           from->address, pair->to->address);
+        return flash_map_refuse(move->reason, "'%s' cannot move from 0x%x to 0x%x: it is encrypted, for its address",
+                                from->label, from->address, pair->to->address);
     }
     if (move_used(old_bytes(move, from), from->size) == 0) {
         move_step(move, FLASH_MAP_STEP_ERASE, from, pair->to, "erased before, erased now");
@@ -272,8 +274,9 @@ static bool move_region(const struct move *move, const struct move_pair *pair) {
         return esp8266 ? move_firmware(move, pair) : move_esp32_application(move, pair);
     }
     if (from->type == ONESLOT_TYPE_DATA && from->subtype == OTADATA && from->size != pair->to->size) {
-        return move_refuse(move, "'%s' has 0x%x bytes in the old map and 0x%x in the new one: it cannot change",
-                           from->label, from->size, pair->to->size);
+        return flash_map_refuse(move->reason,
+                                "'%s' has 0x%x bytes in the old map and 0x%x in the new one: it cannot change",
+                                from->label, from->size, pair->to->size);
     }
     if (move_is_file_system(from)) {
         return move_file_system(move, pair);
@@ -321,11 +324,12 @@ static bool check_drops(const struct move *move) {
     for (size_t index = 0; index < move->how->drops; index++) {
         const struct oneslot_partition *region = oneslot_map_find(&move->from->map, move->how->drop[index]);
         if (region == NULL) {
-            return move_refuse(move, "--drop %s: the old map has no such region", move->how->drop[index]);
+            return flash_map_refuse(move->reason, "--drop %s: the old map has no such region", move->how->drop[index]);
         }
         if (move->from->chip == FLASH_MAP_ESP8266 && move_is_oneslot(region) &&
             move_find(&move->to->map, ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_LOADER) != NULL) {
-            return move_refuse(move, "--drop %s: it is a part of Oneslot, which the new map keeps", region->label);
+            return flash_map_refuse(move->reason, "--drop %s: it is a part of Oneslot, which the new map keeps",
+                                    region->label);
         }
     }
     return true;
@@ -349,7 +353,8 @@ static bool check_left_behind(const struct move *move, const struct matches *mat
     if (used == 0) {
         return true;
     }
-    return move_refuse(move, "the new map has no place for %s: --drop with the label gives a region up", names);
+    return flash_map_refuse(move->reason, "the new map has no place for %s: --drop with the label gives a region up",
+                            names);
 }
 
 static bool is_oneslot(const struct move *move, const struct oneslot_partition *region) {
@@ -427,7 +432,7 @@ bool flash_map_move(const struct flash_map *from, const struct flash_map *to, co
     }
     move.out = malloc(to->flash_size);
     if (move.out == NULL) {
-        return move_refuse(&move, "memory ran out");
+        return flash_map_refuse(reason, "memory ran out");
     }
     memset(move.out, 0xff, to->flash_size);
     if (!run(&move)) {

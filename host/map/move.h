@@ -29,9 +29,6 @@ struct move_pair {
     const struct oneslot_partition *to;
 };
 
-/// Puts the reason and returns false.
-bool move_refuse(const struct move *move, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
 /// Adds a step; either region may be NULL.
 void move_step(const struct move *move, enum flash_map_step_kind kind, const struct oneslot_partition *from,
                const struct oneslot_partition *to, const char *format, ...) __attribute__((format(printf, 5, 6)));

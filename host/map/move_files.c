@@ -265,10 +265,11 @@ static uint32_t blocks_needed(struct walk *walk, uint32_t low) {
 
 static bool refuse_walk(const struct move *move, const struct move_pair *pair, const struct walk *walk, int error) {
     if (walk->differs) {
-        return move_refuse(move, "'%s': %s did not read back as it was written", pair->from->label, walk->path);
+        return flash_map_refuse(move->reason, "'%s': %s did not read back as it was written", pair->from->label,
+                                walk->path);
     }
-    return move_refuse(move, "'%s' at 0x%x: at %s %s", pair->from->label, pair->from->address, walk->path,
-                       file_system_text(error));
+    return flash_map_refuse(move->reason, "'%s' at 0x%x: at %s %s", pair->from->label, pair->from->address, walk->path,
+                            file_system_text(error));
 }
 
 static bool refuse_space(const struct move *move, const struct move_pair *pair, struct walk *walk) {
@@ -277,14 +278,14 @@ static bool refuse_space(const struct move *move, const struct move_pair *pair, 
     lfs_ssize_t used = lfs_fs_size(&walk->from->lfs);
     uint32_t need = blocks_needed(walk, have);
     if (need == 0) {
-        return move_refuse(move, "'%s': its files do not fit in the new region's %u bytes", pair->from->label,
-                           pair->to->size);
+        return flash_map_refuse(move->reason, "'%s': its files do not fit in the new region's %u bytes",
+                                pair->from->label, pair->to->size);
     }
-    return move_refuse(move,
-                       "'%s': its files need %u bytes (%u blocks of %u; they take %d blocks now), the new region has "
-                       "%u (%u blocks): %u bytes are missing",
-                       pair->from->label, need * block, need, block, (int)used, have * block, have,
-                       (need - have) * block);
+    return flash_map_refuse(
+        move->reason,
+        "'%s': its files need %u bytes (%u blocks of %u; they take %d blocks now), the new region has "
+        "%u (%u blocks): %u bytes are missing",
+        pair->from->label, need * block, need, block, (int)used, have * block, have, (need - have) * block);
 }
 
 static void say_files(const struct move *move, enum flash_map_step_kind kind, const struct move_pair *pair,
@@ -323,10 +324,10 @@ static bool move_littlefs(const struct move *move, const struct move_pair *pair)
     struct file_system *fs = malloc(sizeof *fs);
     bool done;
     if (walk == NULL || fs == NULL) {
-        done = move_refuse(move, "memory ran out");
+        done = flash_map_refuse(move->reason, "memory ran out");
     } else if (file_system_mount(fs, move->from->bytes + pair->from->address, pair->from->size) != ONESLOT_ERROR_NONE) {
-        done = move_refuse(move, "'%s' at 0x%x: the littlefs is damaged and cannot be mounted", pair->from->label,
-                           pair->from->address);
+        done = flash_map_refuse(move->reason, "'%s' at 0x%x: the littlefs is damaged and cannot be mounted",
+                                pair->from->label, pair->from->address);
     } else {
         walk->from = fs;
         done = move_mounted(move, pair, walk);
@@ -346,17 +347,18 @@ static bool refuse_missing(const struct move *move, const struct move_pair *pair
         struct oneslot_superblock superblock;
         bool named = memcmp(move->from->bytes + address + NAME_OFFSET, "littlefs", 8) == 0;
         if (named && oneslot_superblock_find(&flash, &rest, &superblock) == ONESLOT_ERROR_NONE) {
-            return move_refuse(move,
-                               "'%s': there is no littlefs at 0x%x, but one of %u bytes at 0x%x: the old map is not "
-                               "this device's",
-                               pair->from->label, pair->from->address, superblock.block_count * superblock.block_size,
-                               address);
+            return flash_map_refuse(
+                move->reason,
+                "'%s': there is no littlefs at 0x%x, but one of %u bytes at 0x%x: the old map is not "
+                "this device's",
+                pair->from->label, pair->from->address, superblock.block_count * superblock.block_size, address);
         }
     }
-    return move_refuse(move,
-                       "'%s' at 0x%x holds no littlefs that can be read: it is damaged, or the old map is not this "
-                       "device's ('--drop %s' gives it up)",
-                       pair->from->label, pair->from->address, pair->from->label);
+    return flash_map_refuse(
+        move->reason,
+        "'%s' at 0x%x holds no littlefs that can be read: it is damaged, or the old map is not this "
+        "device's ('--drop %s' gives it up)",
+        pair->from->label, pair->from->address, pair->from->label);
 }
 
 /// Bytes of the FAT volume that begins at `bytes`, 0 if there is none.
@@ -380,17 +382,18 @@ static bool move_other(const struct move *move, const struct move_pair *pair) {
     uint32_t used = move_used(bytes, pair->from->size);
     const char *name = fat != 0 ? "FAT" : pair->from->subtype == ONESLOT_SUBTYPE_DATA_SPIFFS ? "SPIFFS" : "file system";
     if (pair->from->size != pair->to->size && (fat == 0 || used > fat)) {
-        return move_refuse(move,
-                           "'%s': this %s of %u bytes can move, but not change its size to %u bytes: only a littlefs "
-                           "is made anew",
-                           pair->from->label, name, pair->from->size, pair->to->size);
+        return flash_map_refuse(
+            move->reason,
+            "'%s': this %s of %u bytes can move, but not change its size to %u bytes: only a littlefs "
+            "is made anew",
+            pair->from->label, name, pair->from->size, pair->to->size);
     }
     if (fat > pair->to->size) {
-        return move_refuse(move,
-                           "'%s': its FAT has %llu bytes, the new region has %u: %llu bytes are missing, and only a "
-                           "littlefs is made anew",
-                           pair->from->label, (unsigned long long)fat, pair->to->size,
-                           (unsigned long long)(fat - pair->to->size));
+        return flash_map_refuse(
+            move->reason,
+            "'%s': its FAT has %llu bytes, the new region has %u: %llu bytes are missing, and only a "
+            "littlefs is made anew",
+            pair->from->label, (unsigned long long)fat, pair->to->size, (unsigned long long)(fat - pair->to->size));
     }
     return move_bytes(move, pair);
 }
@@ -411,15 +414,15 @@ bool move_file_system(const struct move *move, const struct move_pair *pair) {
     }
     if (error == ONESLOT_ERROR_FS_CORRUPT && superblock.block_size != 0 &&
         superblock.block_count > pair->from->size / superblock.block_size) {
-        return move_refuse(move,
-                           "'%s' at 0x%x: its littlefs says that it has %u blocks of %u, the region has %u bytes: the "
-                           "old map is not this device's",
-                           pair->from->label, pair->from->address, superblock.block_count, superblock.block_size,
-                           pair->from->size);
+        return flash_map_refuse(
+            move->reason,
+            "'%s' at 0x%x: its littlefs says that it has %u blocks of %u, the region has %u bytes: the "
+            "old map is not this device's",
+            pair->from->label, pair->from->address, superblock.block_count, superblock.block_size, pair->from->size);
     }
     if (error == ONESLOT_ERROR_FS_CORRUPT) {
-        return move_refuse(move, "'%s' at 0x%x: the littlefs is damaged: no superblock is whole", pair->from->label,
-                           pair->from->address);
+        return flash_map_refuse(move->reason, "'%s' at 0x%x: the littlefs is damaged: no superblock is whole",
+                                pair->from->label, pair->from->address);
     }
     if (error == ONESLOT_ERROR_FS_MISSING && pair->from->subtype == ONESLOT_SUBTYPE_DATA_LITTLEFS) {
         return refuse_missing(move, pair);

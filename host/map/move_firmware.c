@@ -99,14 +99,9 @@ static bool is_boot(const struct application *application) {
            application->size > ONESLOT_SECTOR_SIZE && application->bytes[ONESLOT_SECTOR_SIZE] == USER1_MAGIC;
 }
 
-static bool read_application(const struct move *move, const struct oneslot_partition *region,
+static void read_application(const struct move *move, const struct oneslot_partition *region,
                              struct application *application) {
     application->start = start_of(move->from, region);
-    application->size = region->address + region->size;
-    application->bytes = malloc(application->size);
-    if (application->bytes == NULL) {
-        return move_refuse(move, "memory ran out");
-    }
     memcpy(application->bytes, move->from->bytes, application->size);
     if (application->start == 0) {
         memcpy(application->bytes, move->from->bytes + head_of(move->from), ONESLOT_SECTOR_SIZE);
@@ -116,7 +111,6 @@ static bool read_application(const struct move *move, const struct oneslot_parti
         application->start = ONESLOT_SECTOR_SIZE;
         read_firmware(application);
     }
-    return true;
 }
 
 /// Whether the image says itself where it ends.
@@ -132,15 +126,16 @@ static bool check_application(const struct move *move, const struct oneslot_part
     // What lies elsewhere is a second part (NodeMCU's), no image.
     switch (application->start <= ONESLOT_SECTOR_SIZE ? firmware->error : ONESLOT_ERROR_IMAGE_UNKNOWN) {
     case ONESLOT_ERROR_IMAGE_TRUNCATED:
-        return move_refuse(move,
-                           "'%s': the firmware does not end within its region, at 0x%x: the dump is cut short, or the "
-                           "old map is not this device's",
-                           region->label, application->size);
+        return flash_map_refuse(
+            move->reason,
+            "'%s': the firmware does not end within its region, at 0x%x: the dump is cut short, or the "
+            "old map is not this device's",
+            region->label, application->size);
     case ONESLOT_ERROR_IMAGE_CHECKSUM:
     case ONESLOT_ERROR_IMAGE_CRC:
     case ONESLOT_ERROR_IMAGE_MD5:
-        return move_refuse(move, "'%s': the firmware in the dump is damaged: %s", region->label,
-                           oneslot_error_text(firmware->error));
+        return flash_map_refuse(move->reason, "'%s': the firmware in the dump is damaged: %s", region->label,
+                                oneslot_error_text(firmware->error));
     default:
         break;
     }
@@ -181,23 +176,26 @@ static bool check_place(const struct move *move, const struct move_pair *pair, c
     uint32_t new_start = start_of(move->to, pair->to);
     uint32_t code = code_in_place(application);
     if (old_start != new_start && code != 0) {
-        return move_refuse(move, "'%s' cannot move from 0x%x to 0x%x: its code at 0x%x is linked to flash 0x%x",
-                           pair->from->label, old_start, new_start, WINDOW + code, code);
+        return flash_map_refuse(move->reason,
+                                "'%s' cannot move from 0x%x to 0x%x: its code at 0x%x is linked to flash 0x%x",
+                                pair->from->label, old_start, new_start, WINDOW + code, code);
     }
     if (old_start != new_start) {
-        return move_refuse(move, "'%s' cannot move from 0x%x to 0x%x: the boot ROM starts what lies at 0x%x",
-                           pair->from->label, old_start, new_start, old_start);
+        return flash_map_refuse(move->reason,
+                                "'%s' cannot move from 0x%x to 0x%x: the boot ROM starts what lies at 0x%x",
+                                pair->from->label, old_start, new_start, old_start);
     }
     uint32_t end = pair->to->address + pair->to->size;
     if (end > MEGABYTE) {
         end = MEGABYTE;
     }
     if (application->end > end) {
-        return move_refuse(move,
-                           "'%s': the firmware needs %u bytes (it ends at 0x%x), its new region '%s' has %u (up to "
-                           "0x%x): %u bytes are missing",
-                           pair->from->label, application->end - old_start, application->end, pair->to->label,
-                           end - new_start, end, application->end - end);
+        return flash_map_refuse(
+            move->reason,
+            "'%s': the firmware needs %u bytes (it ends at 0x%x), its new region '%s' has %u (up to "
+            "0x%x): %u bytes are missing",
+            pair->from->label, application->end - old_start, application->end, pair->to->label, end - new_start, end,
+            application->end - end);
     }
     return true;
 }
@@ -251,14 +249,19 @@ static void put_application(const struct move *move, const struct move_pair *pai
 }
 
 bool move_firmware(const struct move *move, const struct move_pair *pair) {
-    struct application application = {0};
-    bool done = read_application(move, pair->from, &application) && check_application(move, pair->from, &application) &&
-                check_place(move, pair, &application);
+    uint32_t size = pair->from->address + pair->from->size;
+    uint8_t *bytes = malloc(size);
+    if (bytes == NULL) {
+        return flash_map_refuse(move->reason, "memory ran out");
+    }
+    struct application application = {.bytes = bytes, .size = size};
+    read_application(move, pair->from, &application);
+    bool done = check_application(move, pair->from, &application) && check_place(move, pair, &application);
     if (done) {
         put_application(move, pair, &application);
         warn_file_system(move, &application);
     }
-    free(application.bytes);
+    free(bytes);
     return done;
 }
 
@@ -276,12 +279,13 @@ static bool check_parts(const struct move *move, const struct flash_map *map, co
     for (size_t index = 0; index < PART_COUNT; index++) {
         const struct oneslot_partition *region = part(map, PARTS[index].subtype);
         if (region == NULL) {
-            return move_refuse(move, "the %s map has a part of Oneslot, but no %s: all five belong together", which,
-                               PARTS[index].name);
+            return flash_map_refuse(move->reason,
+                                    "the %s map has a part of Oneslot, but no %s: all five belong together", which,
+                                    PARTS[index].name);
         }
         if (region->size < PARTS[index].size) {
-            return move_refuse(move, "the %s map's '%s' has %u bytes, and %u are needed", which, region->label,
-                               region->size, PARTS[index].size);
+            return flash_map_refuse(move->reason, "the %s map's '%s' has %u bytes, and %u are needed", which,
+                                    region->label, region->size, PARTS[index].size);
         }
     }
     return true;
@@ -291,24 +295,25 @@ static bool check_layout(const struct move *move, struct oneslot_layout *layout)
     struct oneslot_flash flash;
     ram_flash_init(&flash, move->from->bytes, move->from->size);
     if (oneslot_layout_read(&flash, layout) != ONESLOT_ERROR_NONE) {
-        return move_refuse(move,
-                           "the old map has Oneslot, but there is no layout at flash 0: the loader is damaged, or "
-                           "the old map is not this device's");
+        return flash_map_refuse(move->reason,
+                                "the old map has Oneslot, but there is no layout at flash 0: the loader is damaged, or "
+                                "the old map is not this device's");
     }
     if (layout->flash_size != move->from->size) {
-        return move_refuse(move,
-                           "the dump has %u bytes, but it is of a flash with Oneslot of %u: a whole dump is needed",
-                           move->from->size, layout->flash_size);
+        return flash_map_refuse(
+            move->reason, "the dump has %u bytes, but it is of a flash with Oneslot of %u: a whole dump is needed",
+            move->from->size, layout->flash_size);
     }
     if (layout->displaced != part(move->from, ONESLOT_SUBTYPE_DISPLACED)->address ||
         layout->journal != part(move->from, ONESLOT_SUBTYPE_JOURNAL)->address ||
         layout->map != part(move->from, ONESLOT_SUBTYPE_MAP)->address ||
         layout->installer != part(move->from, ONESLOT_SUBTYPE_INSTALLER)->address) {
-        return move_refuse(move, "the old map has Oneslot's parts elsewhere than the dump's loader: it is not this "
-                                 "device's");
+        return flash_map_refuse(move->reason,
+                                "the old map has Oneslot's parts elsewhere than the dump's loader: it is not this "
+                                "device's");
     }
     if (!loader_usable(move->from->bytes, ONESLOT_SECTOR_SIZE) || !loader_whole(move->from->bytes)) {
-        return move_refuse(move, "the loader in the dump is damaged: its checksum does not hold");
+        return flash_map_refuse(move->reason, "the loader in the dump is damaged: its checksum does not hold");
     }
     return true;
 }
@@ -320,11 +325,11 @@ static bool check_journal(const struct move *move, const struct oneslot_layout *
     struct oneslot_journal journal = {.flash = &flash, .address = layout->journal};
     enum oneslot_error error = oneslot_journal_load(&journal, &record, NULL);
     if (error != ONESLOT_ERROR_NONE && error != ONESLOT_ERROR_JOURNAL_EMPTY) {
-        return move_refuse(move, "the journal in the dump is damaged: %s", oneslot_error_text(error));
+        return flash_map_refuse(move->reason, "the journal in the dump is damaged: %s", oneslot_error_text(error));
     }
     if (record.state == ONESLOT_STATE_INSTALLING) {
-        return move_refuse(move, "an upgrade to %.*s is under way on this device: let it finish first",
-                           (int)sizeof record.path, record.path);
+        return flash_map_refuse(move->reason, "an upgrade to %.*s is under way on this device: let it finish first",
+                                (int)sizeof record.path, record.path);
     }
     return true;
 }
@@ -333,10 +338,11 @@ static bool put_loader(const struct move *move, const struct oneslot_layout *old
     const struct oneslot_partition *application = move_find(&move->to->map, ONESLOT_TYPE_APP, -1);
     const struct oneslot_partition *loader = part(move->to, ONESLOT_SUBTYPE_LOADER);
     if (loader->address != 0) {
-        return move_refuse(move, "the new map's '%s' must be the first sector of the flash", loader->label);
+        return flash_map_refuse(move->reason, "the new map's '%s' must be the first sector of the flash",
+                                loader->label);
     }
     if (application == NULL || application->address != ONESLOT_SECTOR_SIZE) {
-        return move_refuse(move, "the new map has no application at 0x1000, behind Oneslot's loader");
+        return flash_map_refuse(move->reason, "the new map has no application at 0x1000, behind Oneslot's loader");
     }
     uint32_t end = application->address + application->size;
     struct oneslot_layout layout = *old;
@@ -348,7 +354,7 @@ static bool put_loader(const struct move *move, const struct oneslot_layout *old
     layout.firmware = end < MEGABYTE ? end : MEGABYTE;
     oneslot_layout_seal(&layout);
     if (!oneslot_layout_valid(&layout)) {
-        return move_refuse(move, "the new map puts a part of Oneslot where the device cannot use it");
+        return flash_map_refuse(move->reason, "the new map puts a part of Oneslot where the device cannot use it");
     }
     memcpy(move->out, move->from->bytes, ONESLOT_SECTOR_SIZE);
     set_size(move, move->out);
@@ -391,8 +397,8 @@ bool move_oneslot(const struct move *move) {
         return true;
     }
     if (before == 0) {
-        return move_refuse(move, "the new map has Oneslot's regions, but the dump has no Oneslot: "
-                                 "'oneslot image --map' puts it on");
+        return flash_map_refuse(move->reason, "the new map has Oneslot's regions, but the dump has no Oneslot: "
+                                              "'oneslot image --map' puts it on");
     }
     if (!check_parts(move, move->from, "old") || !check_layout(move, &layout) || !check_journal(move, &layout)) {
         return false;
