@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "oneslot/version.h"
+
 /// Longest label of a region in the flash map.
 #define LABEL_MAX 16u
 
@@ -156,6 +158,7 @@ enum oneslot_error oneslot_confirm(struct oneslot *oneslot) {
     oneslot->record.state = ONESLOT_STATE_DONE;
     oneslot->record.outcome = ONESLOT_ERROR_NONE;
     oneslot->record.detail = 0;
+    oneslot_version_raise(oneslot->record.floor, oneslot->record.image_version);
     return append(oneslot);
 }
 

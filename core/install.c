@@ -61,27 +61,81 @@ static enum oneslot_error has_vendor_boot(struct oneslot_install *install, bool 
     return error;
 }
 
-/// Everything that must hold before the first erase. Leaves the source open on success alone.
-static enum oneslot_error prove(struct oneslot_install *install, const uint8_t *expected) {
-    memset(&install->image, 0, sizeof install->image);
-    enum oneslot_error error = oneslot_source_open(&install->source, install->flash, &install->map, install->path);
+/// What a file must be.
+struct demand {
+    const uint8_t *file;  ///< SHA-256 of the file; NULL: any
+    const uint8_t *image; ///< SHA-256 of the image in it, which was proven before a cut; NULL: any
+};
+
+/// Whose file it is goes before what it holds. With a package, the source shows its image from then on.
+static enum oneslot_error look_inside(struct oneslot_install *install, const struct demand *demand) {
+    uint8_t first[4] = {0};
+    install->packaged = false;
+    if (install->trust_error != ONESLOT_ERROR_NONE) {
+        return install->trust_error;
+    }
+    if (install->source.size >= sizeof first) {
+        enum oneslot_error error = oneslot_source_read(&install->source, 0, first, sizeof first);
+        if (error != ONESLOT_ERROR_NONE) {
+            return error;
+        }
+    }
+    install->packaged = oneslot_package_begins(first);
+    if (!install->packaged) {
+        return install->trust.count > 0 ? ONESLOT_ERROR_PACKAGE_NEEDED : ONESLOT_ERROR_NONE;
+    }
+    if (install->take_package == NULL) {
+        return ONESLOT_ERROR_PACKAGE_UNSUPPORTED;
+    }
+    return install->take_package(install, demand->file, demand->image != NULL);
+}
+
+/// The SHA-256 that the image must have; NULL: none is known.
+static const uint8_t *image_expected(const struct oneslot_install *install, const struct demand *demand) {
+    if (demand->image != NULL) {
+        return demand->image;
+    }
+    if (!install->packaged) {
+        return demand->file;
+    }
+    return oneslot_package_has(&install->package, ONESLOT_TLV_UNPACKED) ? install->package.unpacked_sha256 : NULL;
+}
+
+/// Reads all of the image, and looks whether it may be put on this device.
+static enum oneslot_error prove_image(struct oneslot_install *install, const uint8_t *expected) {
+    enum oneslot_error error =
+        oneslot_image_prove(&install->image, &install->source, expected, install->buffer, proof_progress, install);
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
-    error = oneslot_image_prove(&install->image, &install->source, expected, install->buffer, proof_progress, install);
-    if (error == ONESLOT_ERROR_NONE) {
-        struct oneslot_image_limits limits = oneslot_esp8266_limits;
-        limits.firmware = install->layout.firmware;
-        limits.map = &install->map;
-        limits.expected = expected;
-        error = oneslot_image_allowed(&install->image, &limits, &install->source);
+    if (install->packaged) {
+        install->image.proofs |= ONESLOT_PROOF_SHA256; // its package's own, which covers every byte
     }
+    struct oneslot_image_limits limits = oneslot_esp8266_limits;
+    limits.firmware = install->layout.firmware;
+    limits.map = &install->map;
+    limits.expected = expected;
+    error = oneslot_image_allowed(&install->image, &limits, &install->source);
     if (error == ONESLOT_ERROR_NONE && install->image.kind == ONESLOT_IMAGE_USER1) {
         bool has;
         error = has_vendor_boot(install, &has);
         if (error == ONESLOT_ERROR_NONE && !has) {
             error = ONESLOT_ERROR_IMAGE_NEEDS_BOOT;
         }
+    }
+    return error;
+}
+
+/// Everything that must hold before the first erase. Leaves the source open on success alone.
+static enum oneslot_error prove(struct oneslot_install *install, const struct demand *demand) {
+    memset(&install->image, 0, sizeof install->image);
+    enum oneslot_error error = oneslot_source_open(&install->source, install->flash, &install->map, install->path);
+    if (error != ONESLOT_ERROR_NONE) {
+        return error;
+    }
+    error = look_inside(install, demand);
+    if (error == ONESLOT_ERROR_NONE) {
+        error = prove_image(install, image_expected(install, demand));
     }
     if (error != ONESLOT_ERROR_NONE) {
         oneslot_source_close(&install->source);
@@ -116,6 +170,9 @@ static enum oneslot_error finish(struct oneslot_install *install) {
     record->installed_kind = record->kind;
     record->detail = 0;
     memset(record->plan, 0, sizeof record->plan);
+    if (record->trial_boots == 0) {
+        oneslot_version_raise(record->floor, record->image_version); // else when it is confirmed
+    }
     enum oneslot_error error = append(install, record->trial_boots > 0 ? ONESLOT_STATE_TRIAL : ONESLOT_STATE_DONE,
                                       fallback ? ONESLOT_ERROR_TRIAL_EXPIRED : ONESLOT_ERROR_NONE);
     tell_outcome(install, error);
@@ -173,6 +230,10 @@ static enum oneslot_error begin(struct oneslot_install *install, const struct at
     record->target = install->image.target;
     record->header = install->image.header;
     record->detail = 0;
+    memset(record->image_version, 0, sizeof record->image_version);
+    if (install->packaged) {
+        oneslot_version_encode(record->image_version, &install->package.version);
+    }
     enum oneslot_error error = oneslot_plan(install, attempt->trust);
     if (error != ONESLOT_ERROR_NONE) {
         return error;
@@ -186,7 +247,7 @@ static enum oneslot_error try_file(struct oneslot_install *install, const struct
                                    const uint8_t *expected, bool *committed) {
     *committed = false;
     take_path(install, attempt->path);
-    enum oneslot_error error = prove(install, expected);
+    enum oneslot_error error = prove(install, &(struct demand){.file = expected});
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
@@ -299,7 +360,7 @@ static enum oneslot_error resume(struct oneslot_install *install) {
     }
     uint8_t proven[sizeof record->attempted];
     memcpy(proven, record->attempted, sizeof proven);
-    error = prove(install, proven);
+    error = prove(install, &(struct demand){.image = proven});
     if (error == ONESLOT_ERROR_NONE) {
         tell_proven(install, true);
         error = append(install, ONESLOT_STATE_INSTALLING, (enum oneslot_error)record->outcome);
@@ -324,7 +385,7 @@ static enum oneslot_error resume(struct oneslot_install *install) {
 static enum oneslot_error serve_watch(struct oneslot_install *install) {
     struct oneslot_record *record = &install->record;
     take_path(install, install->config.watch);
-    enum oneslot_error error = prove(install, NULL);
+    enum oneslot_error error = prove(install, &(struct demand){0});
     if (error == ONESLOT_ERROR_FILE_MISSING || error == ONESLOT_ERROR_FS_MISSING || error == ONESLOT_ERROR_FILE_EMPTY) {
         return ONESLOT_ERROR_NOTHING_TO_DO;
     }
@@ -356,6 +417,7 @@ static enum oneslot_error open_device(struct oneslot_install *install) {
     if (oneslot_config_read(install->flash, &install->layout, &install->config) != ONESLOT_ERROR_NONE) {
         memset(&install->config, 0, sizeof install->config); // No watch; a request still works.
     }
+    install->trust_error = oneslot_trust_read(install->flash, &install->layout, &install->trust);
     install->journal.flash = install->flash;
     install->journal.address = install->layout.journal;
     error = oneslot_journal_load(&install->journal, &install->record, &install->slot);

@@ -67,40 +67,6 @@ static uint32_t word(const uint8_t *bytes) {
     return half(bytes) | (uint32_t)half(bytes + 2) << 16;
 }
 
-/* Versions */
-
-void oneslot_version_decode(struct oneslot_version *version, const uint8_t bytes[8]) {
-    version->major = bytes[0];
-    version->minor = bytes[1];
-    version->revision = half(bytes + 2);
-    version->build = word(bytes + 4);
-}
-
-void oneslot_version_encode(uint8_t bytes[8], const struct oneslot_version *version) {
-    bytes[0] = version->major;
-    bytes[1] = version->minor;
-    bytes[2] = (uint8_t)version->revision;
-    bytes[3] = (uint8_t)(version->revision >> 8);
-    for (unsigned i = 0; i < 4; i++) {
-        bytes[4 + i] = (uint8_t)(version->build >> 8 * i);
-    }
-}
-
-/// The first three numbers as one that compares as they do.
-static uint32_t rank(const struct oneslot_version *version) {
-    return (uint32_t)version->major << 24 | (uint32_t)version->minor << 16 | version->revision;
-}
-
-int oneslot_version_compare(const struct oneslot_version *left, const struct oneslot_version *right) {
-    uint32_t a = rank(left);
-    uint32_t b = rank(right);
-    if (a == b) {
-        a = left->build;
-        b = right->build;
-    }
-    return (a > b) - (a < b);
-}
-
 /* Entries */
 
 static unsigned known_index(uint16_t type) {

@@ -273,6 +273,7 @@ enum oneslot_error oneslot_source_open(struct oneslot_source *source, const stru
     source->flash = flash;
     source->region = *place.region;
     source->raw = !place.file;
+    source->is_file = !source->raw;
     source->size = place.length;
     return source->raw ? ONESLOT_ERROR_NONE : open_file(source, place.file);
 }
@@ -301,18 +302,38 @@ static enum oneslot_error read_file(struct oneslot_source *source, uint32_t offs
     return ONESLOT_ERROR_NONE;
 }
 
-enum oneslot_error oneslot_source_read(struct oneslot_source *source, uint32_t offset, void *buffer, uint32_t length) {
-    if (offset > source->size || length > source->size - offset) {
+enum oneslot_error oneslot_source_read_stored(struct oneslot_source *source, uint32_t offset, void *buffer,
+                                              uint32_t length) {
+    uint32_t stored = source->view ? source->stored : source->size;
+    if (offset > stored || length > stored - offset) {
         return ONESLOT_ERROR_FILE_READ;
     }
-    if (source->raw) {
+    if (!source->is_file) {
         return oneslot_flash_read(source->flash, source->region.address + offset, buffer, length);
     }
     return read_file(source, offset, buffer, length);
 }
 
+enum oneslot_error oneslot_source_read(struct oneslot_source *source, uint32_t offset, void *buffer, uint32_t length) {
+    if (source->view) {
+        if (offset > source->size || length > source->size - offset) {
+            return ONESLOT_ERROR_FILE_READ;
+        }
+        return source->view(source->view_context, source, offset, buffer, length);
+    }
+    return oneslot_source_read_stored(source, offset, buffer, length);
+}
+
+void oneslot_source_set_view(struct oneslot_source *source, uint32_t size, oneslot_source_view *view, void *context) {
+    source->stored = source->size;
+    source->size = size;
+    source->raw = false; // what is shown ends where it says
+    source->view = view;
+    source->view_context = context;
+}
+
 void oneslot_source_close(struct oneslot_source *source) {
-    if (source->raw) {
+    if (!source->is_file) {
         return;
     }
     lfs_file_close(&source->lfs, &source->file);

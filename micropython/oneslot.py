@@ -39,7 +39,9 @@ _PATH = const(32)
 _FALLBACK = const(152)
 _EXPECTED = const(272)
 _INSTALLED = const(336)
-_PLAN = const(408)
+_FLOOR = const(368)
+_VERSION = const(408)
+_PLAN = const(416)
 _CRC = const(508)
 _SEAL = const(512)
 _CLAIM = const(768)
@@ -210,7 +212,7 @@ def _clear(record, state):
     kind = record[14]
     _put(record, _STATE, bytearray(15))  # up to the size and target of the image
     _put(record, _DETAIL, bytearray(276))  # and the paths, the digest asked for
-    _put(record, _PLAN, bytearray(100))  # and the header
+    _put(record, _PLAN, bytearray(92))  # and the header
     record[14] = kind
     record[_STATE] = state
 
@@ -262,6 +264,10 @@ def cancel():
         _append(*place)
 
 
+def _version(record, offset):
+    return struct.unpack_from("<BBHI", record, offset)
+
+
 # Ends a trial well: the new firmware stays. Harmless at any other time.
 def confirm():
     place = _load()
@@ -270,6 +276,9 @@ def confirm():
         record[_STATE] = _DONE
         record[_OUTCOME] = 0
         _put(record, _DETAIL, bytearray(4))
+        # No version below one that was confirmed is installed again.
+        if _version(record, _VERSION) > _version(record, _FLOOR):
+            record[_FLOOR : _FLOOR + 8] = record[_VERSION : _VERSION + 8]
         _append(*place)
 
 

@@ -15,6 +15,7 @@ _ERRORS = """\
 14 two regions of the flash map overlap
 15 a region of the flash map lies outside the flash chip or off a sector boundary
 16 the configuration beside the flash map is damaged
+17 the keys beside the flash map are damaged: nothing can be trusted
 20 no littlefs file system was found where the flash map says
 21 the file system is of an unknown littlefs version
 22 the file system is damaged
@@ -68,6 +69,8 @@ _ERRORS = """\
 97 the package's version is lower than one that was confirmed on this device
 98 the package does not replace the version or the base image that is installed
 99 this device has a key: it takes a signed package, no plain image
+100 the package holds an installer, which cannot be replaced in this way yet
+101 the installer on this device takes no packages
 """
 
 # The sentence for an error's number.

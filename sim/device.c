@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "oneslot/boot.h"
+#include "oneslot/install_package.h"
 #include "oneslot/oneslot.h"
 
 /// Resets in a row without an application before the device counts as stuck.
@@ -145,6 +146,7 @@ static bool run_installer(struct sim_device *device, const struct oneslot_flash 
     install->flash = flash;
     install->port = &port;
     install->application_broken = broken;
+    install->take_package = oneslot_install_package;
     device->installs++;
     enum oneslot_error result = oneslot_install_run(install);
     device->last = result;

@@ -24,6 +24,7 @@
     X(MAP_OVERLAP, 14, "two regions of the flash map overlap")                                                         \
     X(MAP_RANGE, 15, "a region of the flash map lies outside the flash chip or off a sector boundary")                 \
     X(CONFIG_INVALID, 16, "the configuration beside the flash map is damaged")                                         \
+    X(TRUST_INVALID, 17, "the keys beside the flash map are damaged: nothing can be trusted")                          \
     /* the source of the image */                                                                                      \
     X(FS_MISSING, 20, "no littlefs file system was found where the flash map says")                                    \
     X(FS_VERSION, 21, "the file system is of an unknown littlefs version")                                             \
@@ -82,7 +83,9 @@
     X(PACKAGE_BOARD, 96, "the package is for another board")                                                           \
     X(PACKAGE_DOWNGRADE, 97, "the package's version is lower than one that was confirmed on this device")              \
     X(PACKAGE_VERSION, 98, "the package does not replace the version or the base image that is installed")             \
-    X(PACKAGE_NEEDED, 99, "this device has a key: it takes a signed package, no plain image")
+    X(PACKAGE_NEEDED, 99, "this device has a key: it takes a signed package, no plain image")                          \
+    X(PACKAGE_INSTALLER, 100, "the package holds an installer, which cannot be replaced in this way yet")              \
+    X(PACKAGE_UNSUPPORTED, 101, "the installer on this device takes no packages")
 
 /// An outcome or a failure; ONESLOT_ERROR_NONE (0) is success.
 enum oneslot_error {

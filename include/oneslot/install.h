@@ -8,6 +8,9 @@
 #include "oneslot/journal.h"
 #include "oneslot/layout.h"
 #include "oneslot/map.h"
+#include "oneslot/package.h"
+#include "oneslot/trust.h"
+#include "oneslot/unpack.h"
 
 /// What is being done, for people.
 enum oneslot_phase {
@@ -28,21 +31,32 @@ struct oneslot_install_port {
     void (*outcome)(void *context, const char *path, enum oneslot_error outcome, uint32_t detail);
 };
 
-/// The installation's memory, about 16 KiB, owned by the caller (static on the device).
+struct oneslot_install;
+
+/// Checks the package in install->source and looks through it; see install_package.h.
+typedef enum oneslot_error oneslot_take_package(struct oneslot_install *install, const uint8_t *expected, bool resumed);
+
+/// The installation's memory, about 53 KiB, owned by the caller (static on the device).
 struct oneslot_install {
     /// Set by the caller.
     const struct oneslot_flash *flash;
     const struct oneslot_install_port *port;
-    bool application_broken; ///< the loader found the application's checksum wrong
+    bool application_broken;            ///< the loader found the application's checksum wrong
+    oneslot_take_package *take_package; ///< oneslot_install_package; NULL in an installer that takes no packages
     /// Own.
     struct oneslot_layout layout;
     struct oneslot_config config;
+    struct oneslot_trust_block trust;
+    enum oneslot_error trust_error; ///< why nothing can be trusted; NONE
     struct oneslot_map map;
     struct oneslot_journal journal;
     struct oneslot_record record;
     uint32_t slot;
     struct oneslot_source source;
     struct oneslot_image image;
+    struct oneslot_package package; ///< what the source is looked through
+    bool packaged;                  ///< it is
+    struct oneslot_unpack unpack;
     _Alignas(4) uint8_t buffer[ONESLOT_SECTOR_SIZE];
     _Alignas(4) uint8_t compare[ONESLOT_PAGE_SIZE];
     char path[ONESLOT_PATH_MAX + 1];

@@ -32,7 +32,7 @@
 #define ONESLOT_MARK_SIZE       8u
 #define ONESLOT_MARKS           31u
 #define ONESLOT_TRIAL_MAX       32u /* boots; each takes one word of the marks page */
-#define ONESLOT_PLAN_SIZE       96u
+#define ONESLOT_PLAN_SIZE       88u
 #define ONESLOT_RECORD_MAGIC    0x4a4c5331u /* "1SLJ" */
 #define ONESLOT_RECORD_VERSION  1u
 
@@ -72,8 +72,10 @@ struct oneslot_record {
     uint8_t expected[32];            ///< SHA-256 the file must have, with ONESLOT_REQUEST_SHA256
     uint8_t attempted[32];           ///< SHA-256 of the file that was last proven or refused; zero if none
     uint8_t installed[32];           ///< SHA-256 of the image that runs, as its file was; zero if not known
-    uint8_t floor[8];                ///< lowest version that may be installed; zero (kept for packages)
+    uint8_t floor[8];                ///< highest version that was confirmed: no lower one is installed; only rises
     uint8_t watched[32];             ///< SHA-256 of the watch file that was last looked at; zero if none
+    uint8_t image_version[8];        ///< of the image being installed or on trial, else of the one that runs; zero if
+                                     ///< not known
     uint8_t plan[ONESLOT_PLAN_SIZE]; ///< INSTALLING: a bit for each (group of) sector that is still to be written
     uint32_t header;                 ///< first four bytes of the image's file (flash holds the device's bytes 2 and 3)
     uint32_t crc;                    ///< CRC-32 of the bytes before; set by append

@@ -49,7 +49,7 @@ struct oneslot_config {
     uint8_t version;              ///< ONESLOT_CONFIG_VERSION
     uint8_t reserved[3];          ///< 0
     char watch[ONESLOT_PATH_MAX]; ///< path whose presence starts an upgrade, zero-padded; empty for none
-    uint8_t spare[124];           ///< 0 (a later version puts board name and keys here)
+    uint8_t spare[124];           ///< 0
     uint32_t crc;                 ///< CRC-32 of the bytes before
 };
 

@@ -10,6 +10,8 @@
 
 #include "oneslot/image.h"
 #include "oneslot/source.h"
+#include "oneslot/trust.h"
+#include "oneslot/version.h"
 
 /// First word of a package, and the least bytes of its header.
 #define ONESLOT_PACKAGE_MAGIC  0x96f3b83du
@@ -38,18 +40,9 @@
 #define ONESLOT_CHIP_ESP8266 0x8266u
 
 #define ONESLOT_CODEC_PARAMETERS_MAX 15u
-#define ONESLOT_BOARD_MAX            32u
 #define ONESLOT_SIGNATURE_MAX        72u
 /// No unpacked image is larger than the largest flash chip.
 #define ONESLOT_UNPACKED_MAX 0x1000000u
-
-/// A version, as the package and the journal have it.
-struct oneslot_version {
-    uint8_t major;
-    uint8_t minor;
-    uint16_t revision;
-    uint32_t build;
-};
 
 /// What a package says of itself. Filled by open; worth nothing until check has accepted it.
 struct oneslot_package {
@@ -80,14 +73,6 @@ struct oneslot_package {
     bool foreign_signature; ///< there is a digest or signature of another kind
     int8_t signer;          ///< after check: which of the keys has signed it; -1 = none was asked for
 };
-
-/// A public key on P-256: the point, big endian.
-struct oneslot_public_key {
-    uint8_t x[32];
-    uint8_t y[32];
-};
-
-#define ONESLOT_KEYS_MAX 4u
 
 /// Whether `signature` (DER) is `key`'s over that SHA-256.
 typedef bool oneslot_verifier(const struct oneslot_public_key *key, const uint8_t sha256[32], const uint8_t *signature,
@@ -136,13 +121,6 @@ enum oneslot_error oneslot_package_allowed(const struct oneslot_package *package
 
 /// Whether the package has an entry of this type (ONESLOT_TLV_*).
 bool oneslot_package_has(const struct oneslot_package *package, uint16_t type);
-
-/// Below 0, 0 or above 0, as `left` is lower than, equal to or higher than `right`. All four numbers count.
-int oneslot_version_compare(const struct oneslot_version *left, const struct oneslot_version *right);
-
-/// The eight bytes of a version in header, entry and journal, little endian.
-void oneslot_version_decode(struct oneslot_version *version, const uint8_t bytes[8]);
-void oneslot_version_encode(uint8_t bytes[8], const struct oneslot_version *version);
 
 /// SHA-256 of a public key as a certificate has it (SubjectPublicKeyInfo, DER): the entry KEY_HASH.
 void oneslot_key_hash(uint8_t hash[32], const struct oneslot_public_key *key);

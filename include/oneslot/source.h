@@ -16,6 +16,12 @@
 /// costs RAM twice. 1024 holds the longest inline file of littlefs (1022 bytes), so that one is never read in parts.
 #define ONESLOT_SOURCE_CACHE 1024u
 
+struct oneslot_source;
+
+/// Reads `length` bytes at `offset` of what a source shows through a view. Returns NONE or an error.
+typedef enum oneslot_error oneslot_source_view(void *context, struct oneslot_source *source, uint32_t offset,
+                                               void *buffer, uint32_t length);
+
 /// An open source. Owned by the caller, a few KiB, must stay where it is (it points into itself); the fields below
 /// `region` and `raw` are the module's own.
 struct oneslot_source {
@@ -23,6 +29,10 @@ struct oneslot_source {
     struct oneslot_partition region; ///< the flash region that it lies in (its file system or itself)
     bool raw;                        ///< a raw region: the image may be shorter than `size`
     /// Own.
+    uint32_t stored;           ///< with a view: bytes that lie there
+    oneslot_source_view *view; ///< what reads go through; NULL: none
+    void *view_context;
+    bool is_file; ///< a file on littlefs, to be closed
     const struct oneslot_flash *flash;
     uint32_t position;        ///< where the next sequential read of the file starts
     uint32_t budget;          ///< bytes that littlefs may still read in this call: no damage makes it loop for ever
@@ -49,6 +59,13 @@ enum oneslot_error oneslot_source_open(struct oneslot_source *source, const stru
 /// what littlefs holds in its cache is of no use after it, so every later read fails too until the source is opened
 /// again.
 enum oneslot_error oneslot_source_read(struct oneslot_source *source, uint32_t offset, void *buffer, uint32_t length);
+
+/// From now on the source has `size` bytes, which `view` makes of the stored ones; the rest stays as it was.
+void oneslot_source_set_view(struct oneslot_source *source, uint32_t size, oneslot_source_view *view, void *context);
+
+/// As oneslot_source_read, of the stored bytes, whatever the view.
+enum oneslot_error oneslot_source_read_stored(struct oneslot_source *source, uint32_t offset, void *buffer,
+                                              uint32_t length);
 
 /// Closes it. Nothing is written.
 void oneslot_source_close(struct oneslot_source *source);
