@@ -177,7 +177,7 @@ static bool check_upgraded(const struct sim_device *device, enum oneslot_error o
 static bool first_sector_last(const struct campaign *campaign) {
     const struct campaign_settings *settings = campaign->settings;
     const struct oneslot_layout *layout = &campaign->device.layout;
-    uint32_t target = settings->new_firmware.size - settings->file_size;
+    uint32_t target = settings->new_firmware.size - campaign->image_size;
     uint32_t first = target == 0 ? layout->displaced : target;
     bool begun = false;
     for (uint32_t i = 0; i < campaign->upgrade.points; i++) {
@@ -191,6 +191,13 @@ static bool first_sector_last(const struct campaign *campaign) {
     return true;
 }
 
+static void digest(const uint8_t *bytes, uint32_t size, uint8_t sha256[32]) {
+    br_sha256_context context;
+    br_sha256_init(&context);
+    br_sha256_update(&context, bytes, size);
+    br_sha256_out(&context, sha256);
+}
+
 static bool open_campaign(struct campaign *campaign, const struct campaign_settings *settings,
                           struct campaign_report *report, char *message) {
     struct sim_device upgraded;
@@ -198,10 +205,9 @@ static bool open_campaign(struct campaign *campaign, const struct campaign_setti
     memset(report, 0, sizeof *report);
     campaign->settings = settings;
     campaign->ask_sha256 = settings->sha256;
-    br_sha256_context sha256;
-    br_sha256_init(&sha256);
-    br_sha256_update(&sha256, settings->file, settings->file_size);
-    br_sha256_out(&sha256, campaign->sha256);
+    campaign->image_size = settings->image ? settings->image_size : settings->file_size;
+    digest(settings->file, settings->file_size, campaign->sha256);
+    digest(settings->image ? settings->image : settings->file, campaign->image_size, campaign->image_sha256);
     if (!provision(campaign, message)) {
         return false;
     }

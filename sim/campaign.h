@@ -52,6 +52,8 @@ struct campaign_settings {
     struct sim_firmware new_firmware; ///< as it would lie in flash from address 0 on
     const uint8_t *file;              ///< what lies on the file system at CAMPAIGN_PATH
     uint32_t file_size;
+    const uint8_t *image; ///< what is installed, when the file is a package; NULL: the file itself
+    uint32_t image_size;
     bool sha256; ///< the request carries the file's SHA-256 (done anyway when it must)
     uint64_t seed;
     uint32_t chains;

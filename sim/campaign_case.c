@@ -116,8 +116,8 @@ static bool check_rules(struct run *run) {
 static bool says_done(struct run *run) {
     struct oneslot_record record;
     return sim_journal(&run->device, &record) == ONESLOT_ERROR_NONE && record.state == ONESLOT_STATE_DONE &&
-           record.outcome == ONESLOT_ERROR_NONE && record.installed_size == run->campaign->settings->file_size &&
-           memcmp(record.installed, run->campaign->sha256, sizeof record.installed) == 0;
+           record.outcome == ONESLOT_ERROR_NONE && record.installed_size == run->campaign->image_size &&
+           memcmp(record.installed, run->campaign->image_sha256, sizeof record.installed) == 0;
 }
 
 /// Whether the old firmware may run on: the request was never read whole.

@@ -26,6 +26,8 @@ struct campaign {
     struct campaign_track request; ///< the operations of the request
     struct campaign_track upgrade; ///< those of the upgrade
     uint8_t sha256[32];            ///< of the file
+    uint8_t image_sha256[32];      ///< of the image: the file itself, or what its package holds
+    uint32_t image_size;
     bool ask_sha256;
     uint32_t fs_start;
     uint32_t fs_size;

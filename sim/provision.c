@@ -253,6 +253,9 @@ static void put_configuration(uint8_t *flash, const struct sim_provision *provis
     }
     oneslot_config_seal(&config);
     memcpy(flash + layout->map + ONESLOT_CONFIG_OFFSET, &config, sizeof config);
+    if (provision->trust) {
+        memcpy(flash + layout->map + ONESLOT_TRUST_OFFSET, provision->trust, sizeof *provision->trust);
+    }
 }
 
 static void put_firmware(uint8_t *flash, const struct sim_provision *provision, const struct oneslot_layout *layout) {

@@ -11,6 +11,7 @@
 #include "oneslot/journal.h"
 #include "oneslot/layout.h"
 #include "oneslot/map.h"
+#include "oneslot/trust.h"
 
 /// A file to be put on the file system. Directories on its way are made.
 struct sim_file {
@@ -34,6 +35,7 @@ struct sim_provision {
     const struct sim_file *file;
     uint32_t files;
     const char *watch;     ///< watch path, or NULL
+    const struct oneslot_trust_block *trust; ///< keys and board, sealed or not as it is; NULL for none
     const uint8_t *loader; ///< image of the loader, or NULL: a stand-in that no chip would run
     uint32_t loader_size;
     const uint8_t *installer; ///< or NULL for none

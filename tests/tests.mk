@@ -25,6 +25,8 @@ $(HOST_TESTS) $(ASAN_TESTS) $(call host_objects,$(UNIT_TESTS:%=tests/%.c)): | $(
 PACK_SOURCES := host/pack/filter.c host/pack/compress.c
 $(BUILD)/host/tests/test_unpack: $(call host_objects,$(PACK_SOURCES))
 $(BUILD)/asan/tests/test_unpack: $(call asan_objects,$(PACK_SOURCES))
+$(BUILD)/host/tests/test_install_package: $(call host_objects,$(PACK_SOURCES) host/pack/build.c)
+$(BUILD)/asan/tests/test_install_package: $(call asan_objects,$(PACK_SOURCES) host/pack/build.c)
 
 # Programs that only tests use; other fragments add to it (the sanitized host tool, broken variants).
 TEST_PROGRAMS += $(HOST_TESTS) $(ASAN_TESTS) $(if $(wildcard host/host.mk),$(BUILD)/asan/oneslot)
