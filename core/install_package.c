@@ -25,8 +25,7 @@ static enum oneslot_error start_unpacking(struct oneslot_install *install) {
     if (package->codec != ONESLOT_CODEC_LZMA) {
         return ONESLOT_ERROR_PACKAGE_CODEC;
     }
-    enum oneslot_error error =
-        oneslot_unpack_parameters(&stream, package->parameters, package->parameters_size);
+    enum oneslot_error error = oneslot_unpack_parameters(&stream, package->parameters, package->parameters_size);
     return error ? error : oneslot_unpack_start(&install->unpack, &stream, read_packed, install);
 }
 

@@ -13,6 +13,7 @@
 #include "host/loader.h"
 #include "host/map/flash_map.h"
 #include "host/map_csv.h"
+#include "host/pack/build.h"
 #include "host/plan.h"
 #include "host/ram_flash.h"
 #include "host/size.h"
@@ -41,6 +42,9 @@ static const char HELP[] =
     "                          journal, map, installer, native, user, system; what is not given is placed in a gap.\n"
     "                          'oneslot info FLASH.bin --csv' shows one; or the name of one of 'oneslot map list'\n"
     "      --watch PATH        upgrade whenever a new file lies at PATH at a reset\n"
+    "      --key PUB.pem       a public key: from then on only packages that it has signed are installed. Up to four "
+    "times\n"
+    "      --board NAME        the board's name: packages for another one are refused\n"
     "      --flash-mode MODE   qio, qout, dio, dout; default: the firmware's own\n"
     "      --flash-header keep|chip\n"
     "                          the flash size that the firmware is told: its image's own, or the chip's. Default:\n"
@@ -62,6 +66,9 @@ struct options {
     const char *fs_image;
     const char *map;
     const char *watch;
+    const char *key[ONESLOT_KEYS_MAX];
+    uint32_t keys;
+    const char *board;
     const char *loader;
     const char *installer;
     uint32_t flash_size;
@@ -88,6 +95,7 @@ struct build {
     struct firmware firmware;
     struct oneslot_map given;
     struct plan plan;
+    struct oneslot_trust_block trust;
     uint8_t *bytes;
     uint8_t header_mode;
     uint8_t header_size;
@@ -101,6 +109,8 @@ enum {
     OPTION_FS_IMAGE,
     OPTION_MAP,
     OPTION_WATCH,
+    OPTION_KEY,
+    OPTION_BOARD,
     OPTION_MODE,
     OPTION_HEADER,
     OPTION_LOADER,
@@ -117,6 +127,8 @@ static const struct option LONG_OPTIONS[] = {
     {"fs-image", required_argument, NULL, OPTION_FS_IMAGE},
     {"map", required_argument, NULL, OPTION_MAP},
     {"watch", required_argument, NULL, OPTION_WATCH},
+    {"key", required_argument, NULL, OPTION_KEY},
+    {"board", required_argument, NULL, OPTION_BOARD},
     {"flash-mode", required_argument, NULL, OPTION_MODE},
     {"flash-header", required_argument, NULL, OPTION_HEADER},
     {"loader", required_argument, NULL, OPTION_LOADER},
@@ -125,6 +137,22 @@ static const struct option LONG_OPTIONS[] = {
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
 };
+
+static int take_key(struct options *options, const char *path) {
+    if (options->keys == ONESLOT_KEYS_MAX) {
+        return tool_usage("image", "--key: %u keys at the most", ONESLOT_KEYS_MAX);
+    }
+    options->key[options->keys++] = path;
+    return TOOL_OK;
+}
+
+static int take_board(struct options *options, const char *name) {
+    options->board = name;
+    return board_name_valid(name)
+               ? TOOL_OK
+               : tool_usage("image", "--board takes 1 to %u letters, digits and signs without a space, not '%s'",
+                            ONESLOT_BOARD_MAX, name);
+}
 
 static int take_option(struct options *options, int option, char *value) {
     switch (option) {
@@ -156,6 +184,10 @@ static int take_option(struct options *options, int option, char *value) {
     case OPTION_WATCH:
         options->watch = value;
         return TOOL_OK;
+    case OPTION_KEY:
+        return take_key(options, value);
+    case OPTION_BOARD:
+        return take_board(options, value);
     case OPTION_MODE:
         if (!flash_mode_parse(value, &options->mode)) {
             return tool_usage("image", "'%s' is no flash mode: qio, qout, dio, dout", value);
@@ -327,6 +359,28 @@ static int load_map(struct build *build) {
     return status;
 }
 
+/// The public keys and the board's name. A private key does as well: its public half is taken, and no more.
+static int make_trust(struct build *build) {
+    const struct options *options = &build->options;
+    struct oneslot_trust_block *trust = &build->trust;
+    for (uint32_t index = 0; index < options->keys; index++) {
+        struct key key;
+        int status = key_load(&key, options->key[index], NULL, options->json);
+        if (status != TOOL_OK) {
+            return status;
+        }
+        trust->key[trust->count++] = key.point;
+    }
+    if (options->board != NULL) {
+        memcpy(trust->board, options->board, strlen(options->board));
+    }
+    oneslot_trust_seal(trust);
+    if (trust->count > 0 && options->installer == NULL && !EMBEDDED_TAKES_PACKAGES) {
+        plan_warn(&build->plan, "the built-in installer takes no packages yet: with a key it refuses every file");
+    }
+    return TOOL_OK;
+}
+
 static int make_plan(struct build *build) {
     struct options *options = &build->options;
     struct plan *plan = &build->plan;
@@ -415,6 +469,9 @@ static void put_map(struct build *build) {
     }
     oneslot_config_seal(&config);
     memcpy(sector + ONESLOT_CONFIG_OFFSET, &config, sizeof config);
+    if (build->options.keys > 0 || build->options.board != NULL) {
+        memcpy(sector + ONESLOT_TRUST_OFFSET, &build->trust, sizeof build->trust);
+    }
 }
 
 static int put_file_system_image(struct build *build, uint8_t *region, uint32_t size) {
@@ -522,6 +579,8 @@ static void report_json(const struct build *build, const char *command) {
     }
     json_array_end(&json);
     json_string(&json, "watch", build->options.watch);
+    json_number(&json, "keys", build->trust.count);
+    json_string(&json, "board", build->options.board);
     json_number(&json, "files", build->files);
     json_array(&json, "warnings");
     for (uint32_t index = 0; index < plan->warning_count; index++) {
@@ -554,6 +613,12 @@ static void report_text(const struct build *build, const char *command) {
     if (build->options.watch != NULL) {
         printf("watched: %s\n", build->options.watch);
     }
+    if (build->trust.count > 0) {
+        printf("keys: %u; only packages that one of them has signed are installed\n", build->trust.count);
+    }
+    if (build->options.board != NULL) {
+        printf("board: %s\n", build->options.board);
+    }
     printf("\nPut it on the chip with\n  %s\n", command);
     puts("Keep --flash_size at 'keep': another size would change the header that the loader and the firmware share.");
 }
@@ -573,6 +638,9 @@ static int make(struct build *build) {
     }
     if (status == TOOL_OK) {
         status = make_plan(build);
+    }
+    if (status == TOOL_OK) {
+        status = make_trust(build);
     }
     if (status == TOOL_OK) {
         status = put_everything(build);

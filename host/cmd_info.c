@@ -13,6 +13,7 @@
 #include "host/flash_file.h"
 #include "host/json.h"
 #include "host/map_csv.h"
+#include "host/pack/build.h"
 #include "host/pack/package_file.h"
 #include "host/ram_flash.h"
 #include "host/size.h"
@@ -27,7 +28,7 @@ static const char HELP[] =
     "\n"
     "Of a firmware: kind, version, segments, flash mode, what proves it whole and whether that holds.\n"
     "Of a package: version, what it holds, what it may be installed on, digest, key.\n"
-    "Of a flash: layout, flash map, journal, how the last upgrade ended, file system.\n"
+    "Of a flash: layout, flash map, keys, journal, how the last upgrade ended, file system.\n"
     "Exit status 1: the file is nothing that is known, or its proof does not hold.\n"
     "\n"
     "examples:\n"
@@ -327,6 +328,8 @@ struct flash_facts {
     bool journal_read;
     struct oneslot_config config;
     enum oneslot_error config_error;
+    struct oneslot_trust_block trust;
+    enum oneslot_error trust_error;
     enum oneslot_error map_error;
     struct firmware firmware; ///< size 0: not known
     bool as_installed;        ///< the flash holds what the journal says
@@ -342,6 +345,7 @@ static void look_at_flash(struct flash_file *file, struct flash_facts *facts) {
     memset(facts, 0, sizeof *facts);
     facts->map_error = oneslot_map_read(&file->map, &file->flash, file->layout.map, table);
     facts->config_error = oneslot_config_read(&file->flash, &file->layout, &facts->config);
+    facts->trust_error = oneslot_trust_read(&file->flash, &file->layout, &facts->trust);
     facts->journal_read = oneslot_journal_load(&journal, &facts->record, NULL) == ONESLOT_ERROR_NONE;
     if (facts->journal_read && installed_firmware(file, &facts->record, &facts->installed, &size)) {
         firmware_read(&facts->firmware, facts->installed, size);
@@ -360,6 +364,61 @@ static bool read_status(const struct flash_file *file, struct oneslot_status *st
     struct oneslot oneslot;
     return oneslot_open(&oneslot, &file->flash) == ONESLOT_ERROR_NONE &&
            oneslot_status(&oneslot, status) == ONESLOT_ERROR_NONE;
+}
+
+static void trust_json(struct json *json, const struct flash_facts *facts) {
+    char board[ONESLOT_BOARD_MAX + 1] = {0};
+    uint8_t hash[32];
+    memcpy(board, facts->trust.board, sizeof facts->trust.board);
+    json_string(json, "trust_error",
+                facts->trust_error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_name(facts->trust_error));
+    json_array(json, "keys");
+    for (uint32_t index = 0; index < facts->trust.count; index++) {
+        oneslot_key_hash(hash, &facts->trust.key[index]);
+        json_hex(json, NULL, hash, sizeof hash);
+    }
+    json_array_end(json);
+    json_string(json, "board", board[0] != 0 ? board : NULL);
+}
+
+static void versions_json(struct json *json, const struct oneslot_record *record) {
+    static const uint8_t NONE[ONESLOT_VERSION_SIZE] = {0};
+    struct oneslot_version version;
+    char text[VERSION_TEXT];
+    oneslot_version_decode(&version, record->image_version);
+    json_string(json, "version",
+                memcmp(record->image_version, NONE, sizeof NONE) != 0 ? version_text(&version, text) : NULL);
+    oneslot_version_decode(&version, record->floor);
+    json_string(json, "floor", memcmp(record->floor, NONE, sizeof NONE) != 0 ? version_text(&version, text) : NULL);
+}
+
+static void trust_text(const struct flash_facts *facts) {
+    static const uint8_t NONE[ONESLOT_VERSION_SIZE] = {0};
+    struct oneslot_version version;
+    char text[VERSION_TEXT];
+    if (facts->trust_error != ONESLOT_ERROR_NONE) {
+        printf("  keys      %s\n", oneslot_error_text(facts->trust_error));
+    }
+    for (uint32_t index = 0; index < facts->trust.count; index++) {
+        uint8_t hash[32];
+        oneslot_key_hash(hash, &facts->trust.key[index]);
+        printf("  key       ");
+        for (size_t byte = 0; byte < sizeof hash; byte++) {
+            printf("%02x", hash[byte]);
+        }
+        putchar('\n');
+    }
+    if (facts->trust.board[0] != 0) {
+        printf("  board     %.*s\n", (int)sizeof facts->trust.board, facts->trust.board);
+    }
+    oneslot_version_decode(&version, facts->record.image_version);
+    if (memcmp(facts->record.image_version, NONE, sizeof NONE) != 0) {
+        printf("  version   %s\n", version_text(&version, text));
+    }
+    oneslot_version_decode(&version, facts->record.floor);
+    if (memcmp(facts->record.floor, NONE, sizeof NONE) != 0) {
+        printf("  floor     %s: no lower version is installed\n", version_text(&version, text));
+    }
 }
 
 static void flash_json(const struct flash_file *file, const struct flash_facts *facts) {
@@ -388,6 +447,8 @@ static void flash_json(const struct flash_file *file, const struct flash_facts *
     }
     copy_path(watch, facts->config.watch);
     json_string(&json, "watch", facts->config_error == ONESLOT_ERROR_NONE && watch[0] != 0 ? watch : NULL);
+    trust_json(&json, facts);
+    versions_json(&json, &facts->record);
     journal_json(&json, file);
     if (read_status(file, &status)) {
         json_object(&json, "status");
@@ -425,6 +486,7 @@ static void flash_text(const struct flash_file *file, const struct flash_facts *
     } else if (watch[0] != 0) {
         printf("  watch     %s\n", watch);
     }
+    trust_text(facts);
     journal_text(file);
     if (read_status(file, &status)) {
         char text[256];

@@ -124,15 +124,11 @@ static int run(struct pack *pack, const char *path) {
 }
 
 static int take_board(struct pack *pack, const char *name) {
-    size_t length = strlen(name);
-    bool fine = length > 0 && length <= ONESLOT_BOARD_MAX;
-    for (size_t index = 0; index < length; index++) {
-        fine = fine && name[index] > ' ' && name[index] <= '~';
-    }
     pack->content.board = name;
-    return fine ? TOOL_OK
-                : tool_usage("pack", "--board takes 1 to %u letters, digits and signs without a space, not '%s'",
-                             ONESLOT_BOARD_MAX, name);
+    return board_name_valid(name)
+               ? TOOL_OK
+               : tool_usage("pack", "--board takes 1 to %u letters, digits and signs without a space, not '%s'",
+                            ONESLOT_BOARD_MAX, name);
 }
 
 static int take_version(struct oneslot_version *version, const char *option, const char *text) {

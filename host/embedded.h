@@ -4,7 +4,11 @@
 #ifndef ONESLOT_HOST_EMBEDDED_H
 #define ONESLOT_HOST_EMBEDDED_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/// Whether the installer takes packages: as device/esp8266/installer.c sets take_package.
+#define EMBEDDED_TAKES_PACKAGES false
 
 extern const uint8_t embedded_loader[];
 extern const uint8_t embedded_loader_end[];

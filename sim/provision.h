@@ -34,9 +34,9 @@ struct sim_provision {
     uint32_t fs_block; ///< littlefs block size; 0: 4096
     const struct sim_file *file;
     uint32_t files;
-    const char *watch;     ///< watch path, or NULL
+    const char *watch;                       ///< watch path, or NULL
     const struct oneslot_trust_block *trust; ///< keys and board, sealed or not as it is; NULL for none
-    const uint8_t *loader; ///< image of the loader, or NULL: a stand-in that no chip would run
+    const uint8_t *loader;                   ///< image of the loader, or NULL: a stand-in that no chip would run
     uint32_t loader_size;
     const uint8_t *installer; ///< or NULL for none
     uint32_t installer_size;

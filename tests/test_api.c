@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "oneslot/oneslot.h"
+#include "oneslot/version.h"
 
 #define FLASH_SIZE 0x100000u
 #define JOURNAL    0xf5000u
@@ -81,6 +82,7 @@ static void installer_leaves(enum oneslot_state state, enum oneslot_error outcom
     memset(record.attempted, 0x22, sizeof record.attempted);
     memset(record.floor, 0x33, sizeof record.floor);
     memset(record.watched, 0x55, sizeof record.watched);
+    memset(record.image_version, 0x66, sizeof record.image_version);
     memset(record.plan, 0x44, sizeof record.plan);
     assert_int_equal(oneslot_journal_append(&journal, &record, NULL), ONESLOT_ERROR_NONE);
 }
@@ -166,6 +168,7 @@ static void a_request_keeps_what_is_known_about_the_device(void **state) {
     assert_true(all_are(record.installed, sizeof record.installed, 0x11));
     assert_true(all_are(record.attempted, sizeof record.attempted, 0x22));
     assert_true(all_are(record.floor, sizeof record.floor, 0x33));
+    assert_true(all_are(record.image_version, sizeof record.image_version, 0x66));
     assert_true(all_are(record.watched, sizeof record.watched, 0x55));
     assert_true(all_are(record.plan, sizeof record.plan, 0));
     assert_string_equal(record.path, "/a");
@@ -276,6 +279,7 @@ static void a_confirm_ends_a_trial_and_nothing_else(void **state) {
     installer_leaves(ONESLOT_STATE_TRIAL, ONESLOT_ERROR_NONE);
     assert_int_equal(oneslot_confirm(&device), ONESLOT_ERROR_NONE);
     assert_int_equal(newest().state, ONESLOT_STATE_DONE);
+    assert_true(all_are(newest().floor, ONESLOT_VERSION_SIZE, 0x66)); // the version that was on trial
     assert_words("upgraded to /fw.bin");
     assert_int_equal(oneslot_request(&device, "/next.bin", NULL), ONESLOT_ERROR_NONE);
     operations_left = 0;

@@ -108,6 +108,8 @@ class TestCommandLine:
         ["image", "x.bin", "--chip", "esp32", "--flash-size", "4MB", "-o", "z"],
         ["image", "x.bin", "--flash-size", "4MB", "-o", "z", "--fs", "a", "--fs-image", "b"],
         ["image", "x.bin", "--flash-size", "4MB", "-o", "z", "--watch", "/" + "x" * 120],
+        ["image", "x.bin", "--flash-size", "4MB", "-o", "z", "--board", "two words"],
+        ["image", "x.bin", "--flash-size", "4MB", "-o", "z"] + ["--key", "k"] * 5,
         ["image", "x.bin", "--flash-size", "4MB", "-o", "z", "--flash-mode", "octal"],
         ["info"], ["info", "a", "b"], ["fs"], ["fs", "ls"], ["fs", "dance", "f"], ["fs", "cat", "f"],
         ["fs", "put", "f", "a", "b", "c"], ["request", "f"], ["request", "f", "p", "--sha256", "12"],
@@ -182,6 +184,33 @@ class TestImage:
         assert layout(image)["flags"] == 1 and config[8:128].rstrip(b"\0") == b"/up/fw.bin"
         assert struct.unpack_from("<I", config, 252)[0] == zlib.crc32(config[:252])
         assert oneslot.ok("info", tmp_path / "f", "--json").json["watch"] == "/up/fw.bin"
+
+    def test_keys_and_board_lie_behind_the_configuration(self, oneslot, old, tmp_path):
+        keys = [tmp_path / f"{name}.pem" for name in "ab"]
+        for key in keys:
+            oneslot.ok("keygen", "-o", key, "--public", key.with_suffix(".pub"))
+        options = [word for key in keys for word in ("--key", key.with_suffix(".pub"))]
+        result = oneslot.ok("image", old, "--flash-size", "2MB", *options, "--board", "lamp-2", "-o", tmp_path / "f")
+        assert "takes no packages yet" in result.err or "keys: 2" in result.out
+        block = (tmp_path / "f").read_bytes()[0xF7D00:0xF7E30]
+        assert block[:8] == b"1SLT\1\2\0\0" and block[264:296].rstrip(b"\0") == b"lamp-2"
+        assert block[136:264] == bytes(128) and any(block[8:72]) and any(block[72:136])
+        assert struct.unpack_from("<I", block, 300)[0] == zlib.crc32(block[:300])
+        info = oneslot.ok("info", tmp_path / "f", "--json").json
+        prefix = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
+        points = [block[8:72], block[72:136]]
+        assert info["keys"] == [hashlib.sha256(prefix + point).hexdigest() for point in points]
+        assert info["board"] == "lamp-2" and info["trust_error"] is None and info["floor"] is None
+        text = oneslot.ok("info", tmp_path / "f").out
+        assert text.count("  key       ") == 2 and "  board     lamp-2" in text
+
+    def test_without_keys_and_board_nothing_lies_there_and_damage_is_told(self, oneslot, old, tmp_path):
+        oneslot.ok("image", old, "--flash-size", "2MB", "-o", tmp_path / "f")
+        image = bytearray((tmp_path / "f").read_bytes())
+        assert image[0xF7D00:0xF8000] == b"\xff" * 0x300
+        image[0xF7D00] = 0x31
+        (tmp_path / "f").write_bytes(image)
+        assert oneslot.ok("info", tmp_path / "f", "--json").json["trust_error"] == "TRUST_INVALID"
 
     def test_it_prints_the_map_and_the_esptool_command(self, oneslot, old, tmp_path):
         out = oneslot.ok("image", old, "--flash-size", "2MB", "-o", tmp_path / "f").out

@@ -10,7 +10,7 @@ import pytest
 from conftest import BUILD, ROOT, Program
 
 NODE_MODULES = os.environ.get("ONESLOT_NODE_MODULES", BUILD / "deps" / "node" / "node_modules")
-CORE = [ROOT / "core" / f"{name}.c" for name in ("api", "journal", "flash", "layout", "error")]
+CORE = [ROOT / "core" / f"{name}.c" for name in ("api", "journal", "flash", "layout", "version", "error")]
 STATES = ["idle", "requested", "installing", "trial", "done", "failed", "unknown"]
 DIGEST = bytes(range(32)).hex()
 
@@ -147,6 +147,24 @@ def test_confirm_and_cancel_do_what_c_does(board, state, call):
     after = board.flash.read_bytes()
     board.flash.write_bytes(before)
     assert board.python(f"print(json.dumps(code(oneslot.{call})))") == [ours]
+    assert board.flash.read_bytes() == after
+
+
+@pytest.mark.parametrize("version, raised", [("03000000", True), ("02050001", True), ("02050000", False), ("01ff", False)])
+def test_confirm_raises_the_floor_and_never_lowers_it(board, version, raised):
+    floor = bytes.fromhex("0205000000000000")
+    version = bytes.fromhex(version).ljust(8, b"\0")
+    board.python(f"""
+here, record, slot, highest = oneslot._load()
+record[9], record[368:376], record[408:416] = 3, {floor}, {version}
+oneslot._append(here, record, slot, highest)
+""")
+    before = board.flash.read_bytes()
+    board.c("confirm")
+    after = board.flash.read_bytes()
+    assert bytes.fromhex(board.c_status()["record"])[368:376] == (version if raised else floor)
+    board.flash.write_bytes(before)
+    board.python("oneslot.confirm()")
     assert board.flash.read_bytes() == after
 
 

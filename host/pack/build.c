@@ -156,6 +156,15 @@ bool version_parse(const char *text, struct oneslot_version *version) {
     return *text == 0;
 }
 
+bool board_name_valid(const char *name) {
+    size_t length = strlen(name);
+    bool valid = length > 0 && length <= ONESLOT_BOARD_MAX;
+    for (size_t index = 0; index < length; index++) {
+        valid = valid && name[index] > ' ' && name[index] <= '~';
+    }
+    return valid;
+}
+
 const char *version_text(const struct oneslot_version *version, char text[VERSION_TEXT]) {
     int length = snprintf(text, VERSION_TEXT, "%u.%u.%u", version->major, version->minor, version->revision);
     if (version->build != 0) {
