@@ -106,7 +106,7 @@ VARIANTS = (
     ), ("wrong",)),
     Variant("resume_without_proof", "after a cut the file is not proven again, and the flash is compared with it alone",
             "install.c", (
-        ("    error = prove(install, proven);\n",
+        ("    error = prove(install, &(struct demand){.image = proven});\n",
          "    error = oneslot_source_open(&install->source, install->flash, &install->map, install->path);\n"),
     ), ("wrong",), (("install_steps.c", (NO_VERIFY,)),)),
 )
@@ -120,5 +120,30 @@ JOURNAL_VARIANTS = (
     ), ("failed",)),
     Variant("half_mark_counts", "a mark whose second word is damaged counts", "journal.c", (
         ("        if (have[0] == want[0] && have[1] == want[1]) {\n", "        if (have[0] == want[0]) {\n"),
+    ), ("failed",)),
+)
+
+# Faults in the handling of packages, which the engine's test with packages must catch.
+PACKAGE_VARIANTS = (
+    Variant("key_asks_for_nothing", "a plain image passes on a device with a key", "install.c", (
+        ("        return install->trust.count > 0 ? ONESLOT_ERROR_PACKAGE_NEEDED : ONESLOT_ERROR_NONE;\n",
+         "        return ONESLOT_ERROR_NONE;\n"),
+    ), ("failed",)),
+    Variant("damaged_keys_are_none", "a damaged block of keys is taken for no keys", "install.c", (
+        ("        return install->trust_error;\n", "        install->trust.count = 0;\n"),
+    ), ("failed",)),
+    Variant("floor_rises_with_the_trial", "the floor rises before the new firmware was confirmed", "install.c", (
+        ("    if (record->trial_boots == 0) {\n        oneslot_version_raise", "    {\n        oneslot_version_raise"),
+    ), ("failed",)),
+    Variant("no_floor", "a lower version passes", "install_package.c", (
+        ("        .floor = &floor,\n", ""),
+    ), ("failed",)),
+    Variant("decoder_not_restarted", "a read of what was unpacked already goes on where the decoder is",
+            "install_package.c", (
+        ("    if (offset < install->unpack.given) {\n", "    if (false) {\n"),
+    ), ("failed",)),
+    Variant("digest_of_the_image", "the digest that was asked for is not compared with the file's",
+            "install_package.c", (
+        ("    if (!error && expected != NULL) {\n", "    if (false) {\n"),
     ), ("failed",)),
 )
