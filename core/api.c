@@ -89,7 +89,6 @@ static void clear_request(struct oneslot_record *record) {
     record->size = 0;
     record->target = 0;
     record->detail = 0;
-    record->header = 0;
     memset(record->path, 0, sizeof record->path);
     memset(record->fallback, 0, sizeof record->fallback);
     memset(record->expected, 0, sizeof record->expected);

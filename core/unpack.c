@@ -48,28 +48,46 @@ static void fail(struct oneslot_unpack *unpack, enum oneslot_error error) {
     }
 }
 
-/* Range coder. After an error it goes on with zeros: every loop below ends by itself. */
+/* Input: before each symbol at least as many bytes are at hand as a symbol can take (22 coded bits of 6.1 bits at the
+ * most and 26 direct ones: 20 bytes). After the stream's last byte these are zeros, and using one is an error. */
 
 static void fetch(struct oneslot_unpack *unpack) {
+    uint8_t *input = (uint8_t *)unpack->input;
+    uint32_t kept = unpack->input_end - unpack->input_at;
     uint32_t length = unpack->stream.packed_size - unpack->fetched;
     if (length > ONESLOT_UNPACK_INPUT) {
         length = ONESLOT_UNPACK_INPUT;
     }
-    if (length == 0) {
-        fail(unpack, ONESLOT_ERROR_PACKAGE_SHORT);
-    } else if (unpack->error == ONESLOT_ERROR_NONE) {
-        fail(unpack, unpack->read(unpack->context, unpack->fetched, unpack->input, length));
-        unpack->fetched += length;
-        unpack->input_at = 0;
-        unpack->input_end = length;
+    // What is left goes right before the place that bytes are read to, which is word-aligned.
+    memmove(input + ONESLOT_UNPACK_SYMBOL - kept, input + unpack->input_at, kept);
+    unpack->input_at = ONESLOT_UNPACK_SYMBOL - kept;
+    unpack->input_end = ONESLOT_UNPACK_SYMBOL + length;
+    fail(unpack, unpack->read(unpack->context, unpack->fetched, input + ONESLOT_UNPACK_SYMBOL, length));
+    unpack->fetched += length;
+    memset(input + unpack->input_end, 0, ONESLOT_UNPACK_SYMBOL);
+}
+
+/// To be called before a symbol.
+static void supply(struct oneslot_unpack *unpack) {
+    while (unpack->input_end - unpack->input_at < ONESLOT_UNPACK_SYMBOL &&
+           unpack->fetched < unpack->stream.packed_size && unpack->error == ONESLOT_ERROR_NONE) {
+        fetch(unpack);
     }
 }
 
-static uint32_t next_byte(struct oneslot_unpack *unpack) {
-    if (unpack->input_at == unpack->input_end) {
-        fetch(unpack);
+/// To be called after a symbol: whether all that it took was there. If not, whatever else is wrong with it does not
+/// count.
+static void check_supply(struct oneslot_unpack *unpack) {
+    if (unpack->input_at > unpack->input_end) {
+        unpack->input_at = unpack->input_end;
+        unpack->error = ONESLOT_ERROR_PACKAGE_SHORT;
     }
-    return unpack->error == ONESLOT_ERROR_NONE ? ((const uint8_t *)unpack->input)[unpack->input_at++] : 0;
+}
+
+/* Range coder */
+
+static uint32_t next_byte(struct oneslot_unpack *unpack) {
+    return ((const uint8_t *)unpack->input)[unpack->input_at++];
 }
 
 static void normalise(struct oneslot_unpack *unpack) {
@@ -79,38 +97,51 @@ static void normalise(struct oneslot_unpack *unpack) {
     }
 }
 
+/// Goes down a tree of bits from `node` until it is at least `limit`: most of the time is spent here.
+static uint32_t walk(struct oneslot_unpack *unpack, uint16_t *probabilities, uint32_t node, uint32_t limit) {
+    uint32_t range = unpack->range;
+    uint32_t code = unpack->code;
+    do {
+        uint16_t *probability = probabilities + node;
+        uint32_t chance = *probability;
+        if (range < RANGE_LEAST) {
+            range <<= 8;
+            code = code << 8 | next_byte(unpack);
+        }
+        uint32_t bound = (range >> PROBABILITY_BITS) * chance;
+        node <<= 1;
+        if (code < bound) {
+            range = bound;
+            chance += ((1u << PROBABILITY_BITS) - chance) >> PROBABILITY_STEP;
+        } else {
+            range -= bound;
+            code -= bound;
+            chance -= chance >> PROBABILITY_STEP;
+            node++;
+        }
+        *probability = (uint16_t)chance;
+    } while (node < limit);
+    unpack->range = range;
+    unpack->code = code;
+    return node;
+}
+
 static uint32_t bit(struct oneslot_unpack *unpack, uint16_t *probability) {
-    uint32_t chance = *probability;
-    normalise(unpack);
-    uint32_t bound = (unpack->range >> PROBABILITY_BITS) * chance;
-    if (unpack->code < bound) {
-        unpack->range = bound;
-        *probability = (uint16_t)(chance + (((1u << PROBABILITY_BITS) - chance) >> PROBABILITY_STEP));
-        return 0;
-    }
-    unpack->range -= bound;
-    unpack->code -= bound;
-    *probability = (uint16_t)(chance - (chance >> PROBABILITY_STEP));
-    return 1;
+    return walk(unpack, probability - 1, 1, 2) & 1;
 }
 
 /// A number of so many bits, the highest first.
 static uint32_t tree(struct oneslot_unpack *unpack, uint16_t *probabilities, uint32_t bits) {
-    uint32_t node = 1;
-    for (uint32_t i = 0; i < bits; i++) {
-        node = node << 1 | bit(unpack, probabilities + node);
-    }
-    return node - (1u << bits);
+    return walk(unpack, probabilities, 1, 1u << bits) - (1u << bits);
 }
 
 /// The same, the lowest bit first.
 static uint32_t reverse_tree(struct oneslot_unpack *unpack, uint16_t *probabilities, uint32_t bits) {
-    uint32_t node = 1;
+    uint32_t reversed = tree(unpack, probabilities, bits);
     uint32_t value = 0;
-    for (uint32_t i = 0; i < bits; i++) {
-        uint32_t next = bit(unpack, probabilities + node);
-        node = node << 1 | next;
-        value |= next << i;
+    for (; bits > 0; bits--) {
+        value = value << 1 | (reversed & 1);
+        reversed >>= 1;
     }
     return value;
 }
@@ -165,8 +196,8 @@ static uint32_t literal(struct oneslot_unpack *unpack) {
             }
         }
     }
-    while (symbol < 0x100) {
-        symbol = symbol << 1 | bit(unpack, probabilities + symbol);
+    if (symbol < 0x100) {
+        symbol = walk(unpack, probabilities, symbol, 0x100);
     }
     if (unpack->state < 4) {
         unpack->state = 0;
@@ -256,8 +287,7 @@ static void repeated_match(struct oneslot_unpack *unpack, uint16_t *position) {
     begin_match(unpack, length);
 }
 
-/// Decodes a symbol: returns a literal's byte, or NO_LITERAL with a match begun, the end found or an error set.
-static uint32_t symbol(struct oneslot_unpack *unpack) {
+static uint32_t any_symbol(struct oneslot_unpack *unpack) {
     uint32_t mask = (1u << unpack->stream.pb) - 1;
     uint16_t *position = unpack->memory + AT_POSITIONS + POSITION_BLOCK * (unpack->produced & mask);
     if (!bit(unpack, position + IN_MATCH + unpack->state)) {
@@ -271,6 +301,17 @@ static uint32_t symbol(struct oneslot_unpack *unpack) {
     return NO_LITERAL;
 }
 
+/// Decodes a symbol: returns a literal's byte, or NO_LITERAL with a match begun, the end found or an error set.
+static uint32_t symbol(struct oneslot_unpack *unpack) {
+    supply(unpack);
+    if (unpack->error != ONESLOT_ERROR_NONE) {
+        return NO_LITERAL;
+    }
+    uint32_t byte = any_symbol(unpack);
+    check_supply(unpack);
+    return unpack->error == ONESLOT_ERROR_NONE ? byte : NO_LITERAL;
+}
+
 /* The stream */
 
 /// After the last byte: the end marker, a code of zero, and no byte left.
@@ -278,8 +319,10 @@ static void finish(struct oneslot_unpack *unpack) {
     symbol(unpack);
     if (!unpack->ended) {
         fail(unpack, ONESLOT_ERROR_PACKAGE_SIZE);
+        return;
     }
     normalise(unpack);
+    check_supply(unpack);
     if (unpack->code != 0) {
         fail(unpack, ONESLOT_ERROR_PACKAGE_STREAM);
     }
@@ -382,13 +425,17 @@ enum oneslot_error oneslot_unpack_start(struct oneslot_unpack *unpack, const str
     }
     unpack->dictionary = (uint8_t *)(unpack->memory + probabilities);
     unpack->range = UINT32_MAX;
-    for (uint32_t i = 0; i < RANGE_BYTES; i++) {
-        uint32_t byte = next_byte(unpack);
-        if (i == 0 && byte != 0) {
-            fail(unpack, ONESLOT_ERROR_PACKAGE_STREAM);
-        }
-        unpack->code = unpack->code << 8 | byte;
+    supply(unpack);
+    if (unpack->error != ONESLOT_ERROR_NONE) {
+        return unpack->error;
     }
+    if (next_byte(unpack) != 0) {
+        fail(unpack, ONESLOT_ERROR_PACKAGE_STREAM);
+    }
+    for (uint32_t i = 1; i < RANGE_BYTES; i++) {
+        unpack->code = unpack->code << 8 | next_byte(unpack);
+    }
+    check_supply(unpack);
     return unpack->error;
 }
 

@@ -9,6 +9,7 @@
 #include "host/firmware.h"
 #include "host/flash_file.h"
 #include "host/pack/build.h"
+#include "host/pack/compress.h"
 #include "host/pack/package_file.h"
 #include "host/size.h"
 #include "host/tool.h"
@@ -21,6 +22,7 @@ static const char HELP[] =
     "      --version V              1.24.0 or 1.24.0+7: major and minor to 255, revision to 65535, build to 2^32 - 1\n"
     "  -k, --key FILE               the private key to sign with; without one the package is not signed\n"
     "      --passphrase-file FILE   first line: the key's passphrase; asked for if not given\n"
+    "      --compress               LZMA, with a dictionary that the device can hold\n"
     "      --board NAME             it installs on boards of that name alone\n"
     "      --min-version V          it replaces that version and higher ones alone\n"
     "      --allow-downgrade        it installs also where a higher version was confirmed; needs a key\n"
@@ -32,7 +34,7 @@ static const char HELP[] =
     "The same firmware, options and key make the same bytes. The format is MCUboot's: 'imgtool verify' reads it.\n"
     "\n"
     "examples:\n"
-    "  oneslot pack ESP8266_GENERIC-v1.24.0.bin --version 1.24.0 --key key.pem -o fw.osp\n"
+    "  oneslot pack ESP8266_GENERIC-v1.24.0.bin --version 1.24.0 --compress --key key.pem -o fw.osp\n"
     "  oneslot pack firmware.bin --version 2.0.1 --key key.pem --board lamp-2 --min-version 1.4 -o fw.osp\n";
 
 /// Bytes of ESP-IDF's extended image header: the chip's number, half a word.
@@ -43,6 +45,7 @@ struct pack {
     const char *key;
     const char *passphrase_file;
     bool versioned;
+    bool compress;
     bool json;
     struct key signer;
     struct oneslot_version minimum;
@@ -67,16 +70,33 @@ static int look_inside(struct pack *pack, const char *path, const uint8_t *bytes
     return TOOL_OK;
 }
 
-static int show(const struct pack *pack, const uint8_t *bytes, size_t size) {
-    struct package_file file;
-    enum oneslot_error error = package_file_open(&file, bytes, (uint32_t)size);
+/// The payload becomes `packed`, unless that is no smaller. `packed->bytes` is to be freed in any case.
+static int compress(struct pack *pack, struct compressed *packed) {
+    struct package_content *content = &pack->content;
+    _Static_assert(sizeof packed->parameters <= sizeof content->parameters, "a codec's parameters fit their entry");
+    if (!compress_image(content->image, content->image_size, packed)) {
+        return tool_fail(pack->json, ONESLOT_ERROR_NONE, "the image could not be compressed");
+    }
+    if (packed->stream.packed_size >= content->image_size) {
+        tool_warn("the image does not become smaller: it is packed as it is");
+        return TOOL_OK;
+    }
+    content->codec = ONESLOT_CODEC_LZMA;
+    content->parameters_size = sizeof packed->parameters;
+    memcpy(content->parameters, packed->parameters, sizeof packed->parameters);
+    content->payload = packed->bytes;
+    content->payload_size = packed->stream.packed_size;
+    return TOOL_OK;
+}
+
+static int save(const struct pack *pack, struct package_file *file, enum oneslot_error error) {
     if (error == ONESLOT_ERROR_NONE) {
-        error = package_file_check(&file, pack->content.key, pack->content.key != NULL);
+        error = package_file_check(file, pack->content.key, pack->content.key != NULL);
     }
     if (error != ONESLOT_ERROR_NONE) {
         return tool_fail(pack->json, error, "the package that was made does not hold: %s", oneslot_error_text(error));
     }
-    if (!file_replace(pack->output, bytes, size)) {
+    if (!file_replace(pack->output, file->bytes, file->size)) {
         return tool_fail(pack->json, ONESLOT_ERROR_NONE, "%s: %s", pack->output, strerror(errno));
     }
     if (pack->json) {
@@ -85,14 +105,23 @@ static int show(const struct pack *pack, const uint8_t *bytes, size_t size) {
         json_object(&json, NULL);
         json_bool(&json, "ok", true);
         json_string(&json, "output", pack->output);
-        package_json(&json, &file);
+        package_json(&json, file);
         json_object_end(&json);
         json_end(&json);
     } else {
-        package_print(&file);
+        package_print(file);
         printf("written to %s\n", pack->output);
     }
     return TOOL_OK;
+}
+
+/// What was made is read again before it is written.
+static int finish(const struct pack *pack, const uint8_t *bytes, size_t size) {
+    struct package_file file;
+    enum oneslot_error error = package_file_open(&file, bytes, (uint32_t)size);
+    int status = save(pack, &file, error);
+    package_file_close(&file);
+    return status;
 }
 
 static int run(struct pack *pack, const char *path) {
@@ -112,13 +141,18 @@ static int run(struct pack *pack, const char *path) {
     if (!file_read(path, FLASH_FILE_MAX, &bytes, &length)) {
         return tool_fail(pack->json, ONESLOT_ERROR_NONE, "%s: %s", path, strerror(errno));
     }
+    struct compressed packed = {0};
     int status = look_inside(pack, path, bytes, length);
+    if (status == TOOL_OK && pack->compress) {
+        status = compress(pack, &packed);
+    }
     if (status == TOOL_OK) {
         uint8_t *made = package_build(&pack->content, &size);
-        status = made != NULL ? show(pack, made, size)
+        status = made != NULL ? finish(pack, made, size)
                               : tool_fail(pack->json, ONESLOT_ERROR_NONE, "not enough memory for the package");
         free(made);
     }
+    free(packed.bytes);
     free(bytes);
     return status;
 }
@@ -158,6 +192,9 @@ static int take_option(struct pack *pack, int option, const char *value) {
         return TOOL_OK;
     case 'b':
         return take_board(pack, value);
+    case 'c':
+        pack->compress = true;
+        return TOOL_OK;
     case 'd':
         pack->content.downgrade = true;
         return TOOL_OK;
@@ -186,6 +223,7 @@ int cmd_pack(int argc, char **argv) {
         {"version", required_argument, NULL, 'v'},
         {"key", required_argument, NULL, 'k'},
         {"passphrase-file", required_argument, NULL, 'P'},
+        {"compress", no_argument, NULL, 'c'},
         {"board", required_argument, NULL, 'b'},
         {"min-version", required_argument, NULL, 'm'},
         {"allow-downgrade", no_argument, NULL, 'd'},

@@ -80,6 +80,7 @@ static int run(const struct verify *verify, const char *path) {
     } else {
         status = tool_fail(verify->json, error, "%s: %s", path, package_error_text(&file.package, error, text));
     }
+    package_file_close(&file);
     free(bytes);
     return status;
 }

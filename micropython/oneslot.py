@@ -210,7 +210,7 @@ def _clear(record, state):
     kind = record[14]
     _put(record, _STATE, bytearray(15))  # up to the size and target of the image
     _put(record, _DETAIL, bytearray(276))  # and the paths, the digest asked for
-    _put(record, _PLAN, bytearray(100))  # and the header
+    _put(record, _PLAN, bytearray(96))
     record[14] = kind
     record[_STATE] = state
 

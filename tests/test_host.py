@@ -425,6 +425,11 @@ class TestRequest:
         assert result.status == 1 and result.json["error"] == "NO_LAYOUT" and flash.read_bytes() == before
 
 
+def test_a_pending_request_does_not_change_what_the_firmware_is(oneslot, flash):
+    oneslot.ok("request", flash, "/fw.bin")
+    assert "NOT as the journal says" not in oneslot.ok("info", flash).out
+
+
 class TestInfo:
     def test_a_firmware_is_described(self, oneslot, old):
         info = oneslot.ok("info", old, "--json").json

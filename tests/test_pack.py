@@ -220,6 +220,15 @@ class TestBothWays:
         assert found["board"] == "lamp-2" and found["min_version"] == "1.2.0" and found["allow_downgrade"]
         assert Parts(path.read_bytes()).payload == image.read_bytes()
 
+    def test_imgtool_accepts_what_we_compressed(self, oneslot, imgtool, keys, image, tmp_path):
+        path = tmp_path / "fw.osp"
+        oneslot.ok("pack", image, "--version", "1.24", "--compress", "--key", keys / "ours.pem", "-o", path)
+        assert path.stat().st_size < 0.8 * image.stat().st_size
+        assert "correctly validated" in imgtool.ok("verify", "-k", keys / "ours.pub.pem", path).out
+        found = oneslot.ok("verify", path, "--key", keys / "ours.pub.pem", "--json").json
+        assert found["codec"] == 1 and found["unpacked_sha256"] == hashlib.sha256(image.read_bytes()).hexdigest()
+        assert "  holds     " in oneslot.ok("info", path).out
+
     def test_imgtool_and_we_write_the_same_bytes_but_for_the_signature(self, oneslot, imgtool, keys, example, tmp_path):
         ours = tmp_path / "fw.osp"
         oneslot.ok("pack", example, "--version", "2.3.4+5", "--key", keys / "theirs.pem", "--header-size", "0x200",
@@ -261,11 +270,12 @@ class TestBothWays:
 
 
 class TestPack:
-    def test_the_same_input_makes_the_same_bytes(self, oneslot, keys, example, tmp_path):
+    @pytest.mark.parametrize("options", [[], ["--compress"]])
+    def test_the_same_input_makes_the_same_bytes(self, oneslot, keys, example, tmp_path, options):
         made = []
         for name in ("a", "b"):
-            oneslot.ok("pack", example, "--version", "1.2.3", "--key", keys / "ours.pem", "--board", "b", "-o",
-                       tmp_path / name)
+            oneslot.ok("pack", example, "--version", "1.2.3", "--key", keys / "ours.pem", "--board", "b", *options,
+                       "-o", tmp_path / name)
             made.append((tmp_path / name).read_bytes())
         assert made[0] == made[1]
 
@@ -339,6 +349,26 @@ class TestVerify:
             parts.protected = change(parts.protected)
             path.write_bytes(parts.reseal())
             assert refusal(oneslot, path, "--key", keys / "ours.pub.pem") == "PACKAGE_SIGNATURE"
+
+    def test_a_broken_stream_is_named(self, oneslot_sanitized, keys, example, tmp_path):
+        path = tmp_path / "p"
+        oneslot_sanitized.ok("pack", example, "--version", "1", "--compress", "-o", path)
+        for at, error in ((0.5, {"PACKAGE_STREAM", "PACKAGE_SHORT", "PACKAGE_SIZE", "IMAGE_SHA256"}), (0, {"PACKAGE_STREAM"})):
+            parts = Parts(path.read_bytes())
+            place = int(at * len(parts.payload))
+            parts.payload = parts.payload[:place] + bytes([parts.payload[place] ^ 0x10]) + parts.payload[place + 1:]
+            (tmp_path / "q").write_bytes(parts.reseal())
+            assert refusal(oneslot_sanitized, tmp_path / "q") in error
+        parts = Parts(path.read_bytes())
+        parts.payload = parts.payload[:-40]
+        (tmp_path / "q").write_bytes(parts.reseal())
+        assert refusal(oneslot_sanitized, tmp_path / "q") == "PACKAGE_SHORT"
+        for claimed, error in ((4096, "PACKAGE_SIZE"), (0xffffffff, "IMAGE_TOO_LARGE"), (0x1000000, "PACKAGE_SHORT")):
+            parts = Parts(path.read_bytes())
+            parts.protected = [(kind, struct.pack("<I", claimed) + value[4:] if kind == UNPACKED else value)
+                               for kind, value in parts.protected]
+            (tmp_path / "q").write_bytes(parts.reseal())
+            assert refusal(oneslot_sanitized, tmp_path / "q") == error
 
     def test_an_unknown_demand_is_shown_by_its_number(self, oneslot, keys, package, tmp_path):
         parts = Parts(package.read_bytes())

@@ -298,6 +298,30 @@ static void a_stream_that_runs_on_is_refused(void **unused) {
     }
 }
 
+static void a_match_past_the_size_is_refused(void **unused) {
+    (void)unused;
+    // The stream ends in one long match and the end marker: all that is wrong is the size.
+    fill(3000, 5);
+    memset(image + 2800, 'x', 200);
+    pack_with(3000, 0, 0, 0, 16384, ONESLOT_FILTER_NONE);
+    for (uint32_t size = 2900; size < 3000; size++) {
+        packed.stream.size = size;
+        assert_int_equal(unpack_all(4096), ONESLOT_ERROR_PACKAGE_SIZE);
+    }
+    packed.stream.size = 3000;
+    assert_int_equal(unpack_all(4096), ONESLOT_ERROR_NONE);
+}
+
+static void nothing_is_unpacked_after_the_end_marker(void **unused) {
+    (void)unused;
+    fill(3000, 6);
+    pack_with(3000, 0, 0, 0, 16384, ONESLOT_FILTER_NONE);
+    memset(packed.bytes + packed.stream.packed_size, 0, 100);
+    packed.stream.packed_size += 100;
+    packed.stream.size = 3001;
+    assert_int_equal(unpack_all(4096), ONESLOT_ERROR_PACKAGE_SHORT);
+}
+
 static void distances_past_the_dictionary_or_the_start_are_refused(void **unused) {
     (void)unused;
     fill(60000, 4);
@@ -390,6 +414,8 @@ int main(void) {
         cmocka_unit_test(every_flipped_bit_is_an_error_or_other_bytes),
         cmocka_unit_test(a_wrong_size_is_told_from_both_sides),
         cmocka_unit_test(a_stream_that_runs_on_is_refused),
+        cmocka_unit_test(a_match_past_the_size_is_refused),
+        cmocka_unit_test(nothing_is_unpacked_after_the_end_marker),
         cmocka_unit_test(distances_past_the_dictionary_or_the_start_are_refused),
         cmocka_unit_test(a_stream_begins_with_a_zero),
         cmocka_unit_test(a_failed_read_is_passed_up_and_stays),

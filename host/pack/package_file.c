@@ -9,6 +9,7 @@
 #include "host/pack/build.h"
 #include "host/ram_flash.h"
 #include "host/tool.h"
+#include "oneslot/unpack.h"
 
 struct name {
     uint16_t number;
@@ -77,26 +78,88 @@ bool package_file_begins(const uint8_t *bytes, size_t size) {
 }
 
 enum oneslot_error package_file_open(struct package_file *file, const uint8_t *bytes, uint32_t size) {
+    uint32_t words = (size + 3) & ~3u;
     memset(file, 0, sizeof *file);
-    file->bytes = bytes;
+    file->bytes = malloc(words + 4);
     file->size = size;
-    // Only read: the flash in memory takes bytes that could be written to.
-    ram_flash_init(&file->flash, (void *)bytes, size);
+    if (file->bytes == NULL) {
+        return ONESLOT_ERROR_FILE_READ;
+    }
+    memcpy(file->bytes, bytes, size);
+    memset(file->bytes + size, 0xff, words - size);
+    ram_flash_init(&file->flash, file->bytes, words);
     file->source = (struct oneslot_source){.size = size, .raw = true, .flash = &file->flash};
     enum oneslot_error error = oneslot_package_open(&file->package, &file->source);
     return error == ONESLOT_ERROR_NONE && file->package.size != size ? ONESLOT_ERROR_PACKAGE_LENGTH : error;
+}
+
+void package_file_close(struct package_file *file) {
+    free(file->bytes);
+    file->bytes = NULL;
+}
+
+static enum oneslot_error read_payload(void *context, uint32_t offset, void *buffer, uint32_t length) {
+    const struct package_file *file = context;
+    memcpy(buffer, file->bytes + file->package.payload + offset, length);
+    return ONESLOT_ERROR_NONE;
+}
+
+static enum oneslot_error unpack_image(const struct package_file *file, uint8_t *image) {
+    const struct oneslot_package *package = &file->package;
+    struct oneslot_unpack_stream stream = {.packed_size = package->payload_size, .size = package->unpacked_size};
+    if (package->codec != ONESLOT_CODEC_LZMA) {
+        return ONESLOT_ERROR_PACKAGE_CODEC;
+    }
+    struct oneslot_unpack *unpack = malloc(sizeof *unpack);
+    if (unpack == NULL) {
+        return ONESLOT_ERROR_PACKAGE_CODEC;
+    }
+    enum oneslot_error error = oneslot_unpack_parameters(&stream, package->parameters, package->parameters_size);
+    if (error == ONESLOT_ERROR_NONE) {
+        error = oneslot_unpack_start(unpack, &stream, read_payload, (void *)file);
+    }
+    if (error == ONESLOT_ERROR_NONE) {
+        error = oneslot_unpack_read(unpack, image, package->unpacked_size);
+    }
+    free(unpack);
+    return error;
+}
+
+uint8_t *package_file_image(const struct package_file *file, enum oneslot_error *error) {
+    const struct oneslot_package *package = &file->package;
+    uint8_t *image = malloc(package->unpacked_size);
+    *error = ONESLOT_ERROR_NONE;
+    if (image == NULL) {
+        return NULL;
+    }
+    if (package->codec == 0) {
+        memcpy(image, file->bytes + package->payload, package->payload_size);
+        return image;
+    }
+    *error = unpack_image(file, image);
+    if (*error != ONESLOT_ERROR_NONE) {
+        free(image);
+        image = NULL;
+    }
+    return image;
 }
 
 static enum oneslot_error check_payload(const struct package_file *file) {
     const struct oneslot_package *package = &file->package;
     br_sha256_context sha256;
     uint8_t found[32];
-    if (package->codec != 0 || !oneslot_package_has(package, ONESLOT_TLV_UNPACKED)) {
+    enum oneslot_error error;
+    if (!oneslot_package_has(package, ONESLOT_TLV_UNPACKED)) {
         return ONESLOT_ERROR_NONE;
     }
+    uint8_t *image = package_file_image(file, &error);
+    if (image == NULL) {
+        return error != ONESLOT_ERROR_NONE ? error : ONESLOT_ERROR_FILE_READ;
+    }
     br_sha256_init(&sha256);
-    br_sha256_update(&sha256, file->bytes + package->payload, package->payload_size);
+    br_sha256_update(&sha256, image, package->unpacked_size);
     br_sha256_out(&sha256, found);
+    free(image);
     return memcmp(found, package->unpacked_sha256, sizeof found) == 0 ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_IMAGE_SHA256;
 }
 
@@ -219,42 +282,53 @@ void package_json(struct json *json, const struct package_file *file) {
 static void print_image(const struct package_file *file) {
     const struct oneslot_package *package = &file->package;
     struct firmware firmware;
-    if (package->codec != 0) {
+    enum oneslot_error error;
+    uint8_t *image = package_file_image(file, &error);
+    if (image == NULL) {
         return;
     }
-    firmware_read(&firmware, file->bytes + package->payload, package->payload_size);
+    firmware_read(&firmware, image, package->unpacked_size);
     printf("  holds     %s%s%s%s%s: %s\n", oneslot_image_kind_text(firmware.image.kind),
            firmware.maker != FIRMWARE_UNKNOWN ? ", " : "", firmware_maker_text(firmware.maker),
            firmware.version[0] != 0 ? " " : "", firmware.version,
            firmware.error != ONESLOT_ERROR_NONE ? oneslot_error_text(firmware.error)
                                                 : oneslot_proof_text(firmware.image.proofs));
+    free(image);
 }
 
-int package_show(const char *path, const uint8_t *bytes, uint32_t size, bool as_json) {
-    struct package_file file;
-    char text[200];
-    enum oneslot_error error = package_file_open(&file, bytes, size);
-    if (error != ONESLOT_ERROR_NONE) {
-        return tool_fail(as_json, error, "%s: %s", path, package_error_text(&file.package, error, text));
-    }
-    error = package_file_check(&file, NULL, 0);
+static int show_open(struct package_file *file, const char *path, bool as_json) {
+    enum oneslot_error error = package_file_check(file, NULL, 0);
     if (as_json) {
         struct json json;
         json_begin(&json, stdout);
         json_object(&json, NULL);
         json_bool(&json, "ok", error == ONESLOT_ERROR_NONE);
         json_string(&json, "type", "package");
-        package_json(&json, &file);
+        package_json(&json, file);
         json_string(&json, "error", error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_name(error));
         json_string(&json, "message", error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_text(error));
         json_object_end(&json);
         json_end(&json);
     } else {
-        package_print(&file);
-        print_image(&file);
-        if (error == ONESLOT_ERROR_NONE && oneslot_package_has(&file.package, ONESLOT_TLV_SIGNATURE)) {
+        package_print(file);
+        print_image(file);
+        if (error == ONESLOT_ERROR_NONE && oneslot_package_has(&file->package, ONESLOT_TLV_SIGNATURE)) {
             puts("  signed    yes; 'oneslot verify' checks it against a key");
         }
     }
     return error == ONESLOT_ERROR_NONE ? TOOL_OK : tool_fail(false, error, "%s: %s", path, oneslot_error_text(error));
+}
+
+int package_show(const char *path, const uint8_t *bytes, uint32_t size, bool as_json) {
+    struct package_file file;
+    char text[200];
+    int status;
+    enum oneslot_error error = package_file_open(&file, bytes, size);
+    if (error == ONESLOT_ERROR_NONE) {
+        status = show_open(&file, path, as_json);
+    } else {
+        status = tool_fail(as_json, error, "%s: %s", path, package_error_text(&file.package, error, text));
+    }
+    package_file_close(&file);
+    return status;
 }

@@ -44,12 +44,13 @@ struct oneslot_unpack_stream {
 /// passed up unchanged. Asked for bytes of the stream alone, each once, in order; `buffer` is word-aligned.
 typedef enum oneslot_error oneslot_unpack_input(void *context, uint32_t offset, void *buffer, uint32_t length);
 
-#define ONESLOT_UNPACK_INPUT  128u
+#define ONESLOT_UNPACK_INPUT  96u
+#define ONESLOT_UNPACK_SYMBOL 24u
 #define ONESLOT_UNPACK_WINDOW 64u
 
 /// The state; its members are oneslot_unpack_*'s own. At the most 36 KiB.
 struct oneslot_unpack {
-    uint32_t input[ONESLOT_UNPACK_INPUT / 4];
+    uint32_t input[(ONESLOT_UNPACK_INPUT + 2 * ONESLOT_UNPACK_SYMBOL) / 4];
     struct oneslot_unpack_stream stream;
     oneslot_unpack_input *read;
     void *context;
