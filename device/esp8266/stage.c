@@ -68,6 +68,6 @@ bool stage_main(void) {
         unpack_to(INSTALLER_DATA_START, program->stream.size - program->code_size)) {
         return true;
     }
-    console_text("oneslot: the installer is damaged\n");
+    console_text("oneslot: the installer is damaged, it cannot be unpacked\n");
     return false;
 }
