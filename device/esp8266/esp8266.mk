@@ -1,7 +1,6 @@
 # Loader and installer for the ESP8266. Code, data and stack of each are counted in device/esp8266/SIZES.
 #
-# The installer's image is the stage, as it is, and the installer, compressed. The stage's decoder is the installer's too.
-
+# The installer's image is the stage, as it is, and the installer, compressed. Both use the stage's decoder.
 
 ESP := $(BUILD)/esp8266
 ESP_ROOM := device/esp8266
