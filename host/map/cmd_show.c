@@ -19,12 +19,13 @@
 static const char HELP[] =
     "oneslot map show: draw a flash map\n"
     "\n"
-    "usage: oneslot map show MAP [--diff OTHER] [--svg FILE] [--width N] [--json]\n"
+    "usage: oneslot map show MAP [--svg FILE] [--width N] [--json]\n"
+    "       oneslot map show --diff OLD NEW [--svg FILE] [--width N] [--json]\n"
     "                            [--chip CHIP] [--flash-size SIZE] [--sdk N]\n"
     "\n"
-    "MAP is a preset ('oneslot map list'), a partition table as CSV or binary, a dump of a flash, or a firmware.\n"
+    "A map is a preset ('oneslot map list'), a partition table as CSV or binary, a dump of a flash, or a firmware.\n"
     "\n"
-    "      --diff OTHER        draw MAP and OTHER side by side, and say what moves, grows, shrinks, comes and goes\n"
+    "      --diff              draw two maps side by side, and say what moves, grows, shrinks, comes and goes\n"
     "      --svg FILE          write an SVG picture ('-': to standard output) instead of text\n"
     "      --width N           columns of the text, 60 to 240 (default: the terminal's, else 80)\n"
     "      --json              regions, free gaps and changes as JSON\n"
@@ -36,7 +37,7 @@ static const char HELP[] =
     "\n"
     "examples:\n"
     "  oneslot map show sdk2-90000\n"
-    "  oneslot map show micropython-1m --diff sdk2-90000\n"
+    "  oneslot map show --diff micropython-1m sdk2-90000\n"
     "  oneslot map show board.csv --svg board.svg\n";
 
 struct show {
@@ -63,7 +64,7 @@ static bool number(const char *text, uint32_t least, uint32_t most, uint32_t *va
 /// Returns TOOL_OK to go on, or -1 when help was given.
 static int options(struct show *show, int argc, char **argv) {
     static const struct option OPTIONS[] = {
-        {"diff", required_argument, NULL, 'd'},
+        {"diff", no_argument, NULL, 'd'},
         {"svg", required_argument, NULL, 'v'},
         {"width", required_argument, NULL, 'w'},
         {"chip", required_argument, NULL, 'c'},
@@ -76,11 +77,12 @@ static int options(struct show *show, int argc, char **argv) {
     uint32_t value;
     const char *name;
     char reason[FLASH_MAP_TEXT];
+    bool diff = false;
     optind = 0;
     for (int option; (option = tool_option(argc, argv, ":hs:", OPTIONS)) != -1;) {
         switch (option) {
         case 'd':
-            show->other = optarg;
+            diff = true;
             break;
         case 'v':
             show->svg = optarg;
@@ -110,10 +112,13 @@ static int options(struct show *show, int argc, char **argv) {
             return TOOL_USAGE;
         }
     }
-    if (argc - optind != 1) {
-        return tool_usage("map show", argc == optind ? "the map is missing" : "one map; a second one is --diff OTHER");
+    if (argc - optind != (diff ? 2 : 1)) {
+        return tool_usage("map show", diff             ? "--diff takes two maps, the old one and the new one"
+                                      : argc == optind ? "the map is missing"
+                                                       : "one map; two are compared with --diff");
     }
     show->what = argv[optind];
+    show->other = diff ? argv[optind + 1] : NULL;
     return TOOL_OK;
 }
 

@@ -1,4 +1,4 @@
-/* The way there; core/unpack_filter.c is the way back, docs/formats-unpack.md has both in words. */
+/* The way there; core/unpack_filter.c is the way back, docs/FORMATS.md has both in words. */
 #include "host/pack/filter.h"
 
 #define CALL_RING 0x40000u /* values of a call's offset, in words */

@@ -2,7 +2,7 @@
  * Packages: a firmware with its version, who made it and what it may be installed on. MCUboot's image format.
  *
  * Header, payload, list of protected entries (TLVs), list of plain ones. The SHA-256 covers all but the last list; the
- * signature is over that digest. Every byte is in docs/formats-package.md. Nothing here writes or keeps a buffer; all
+ * signature is over that digest. Every byte is in docs/FORMATS.md. Nothing here writes or keeps a buffer; all
  * loops end with the file.
  */
 #ifndef ONESLOT_PACKAGE_H

@@ -4,7 +4,7 @@
  * A raw LZMA stream with an end marker, and a filter that makes the targets of calls relative again. Packed bytes are
  * asked for as they are needed, unpacked ones are given out in pieces of any size. All state is the caller's. Every
  * distance, length and output is bounded; a stream that is damaged, ends early or runs on is an error by name. What
- * is given out before an error is not to be believed. Every byte is in docs/formats-unpack.md.
+ * is given out before an error is not to be believed. Every byte is in docs/FORMATS.md.
  */
 #ifndef ONESLOT_UNPACK_H
 #define ONESLOT_UNPACK_H
