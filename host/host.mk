@@ -2,6 +2,8 @@
 # that a user needs.
 
 HOST_SOURCES := $(sort $(wildcard host/*.c host/map/*.c host/pack/*.c))
+# What the installer is compressed with too, before there is a host tool.
+PACK_CODEC_SOURCES := host/pack/filter.c host/pack/compress.c
 HOST_LIBS := $(if $(wildcard sim/sim.mk),$(LIBSIM)) $(LIBCORE)
 ASAN_HOST_LIBS := $(if $(wildcard sim/sim.mk),$(ASAN_LIBSIM)) $(ASAN_LIBCORE)
 HOST_LOADER := $(BUILD)/esp8266/loader.bin

@@ -6,6 +6,7 @@ Most tests use the example firmware as an application, so they need no real one.
 import shutil
 import struct
 import subprocess
+import zlib
 
 import pytest
 
@@ -13,6 +14,7 @@ LOADER_LIMIT = 4096
 INSTALLER_LIMIT = 32768
 DISPLACED = 0xF4000
 INSTALLER = 0xF8000
+CANNOT_UNPACK = "oneslot: the installer is damaged, it cannot be unpacked"
 
 
 @pytest.fixture
@@ -47,6 +49,42 @@ def damage(flash, address, value=0):
         file.write(bytes([value]))
 
 
+class Installer:
+    """The installer's image in a flash file. What is changed there is as the loader wants it: it has a right checksum."""
+
+    def __init__(self, flash):
+        self.flash = flash
+        with open(flash, "rb") as file:
+            file.seek(INSTALLER)
+            self.image = bytearray(file.read(INSTALLER_LIMIT))
+        stage = struct.unpack_from("<I", self.image, 12)[0]
+        self.packed = 16 + stage + 8
+        self.end = self.packed + struct.unpack_from("<I", self.image, self.packed - 4)[0]
+        self.stream_size = struct.unpack_from("<I", self.image, self.packed + 8)[0]
+
+    def flip(self, at, mask=0x10):
+        self.image[self.packed + at] ^= mask
+
+    def put(self, at, value):
+        struct.pack_into("<I", self.image, self.packed + at, value)
+
+    def get(self, at):
+        return struct.unpack_from("<I", self.image, self.packed + at)[0]
+
+    def write(self, crc):
+        """`crc`: with a right CRC-32 too, as a wrong build would have."""
+        if crc:
+            self.put(0, zlib.crc32(self.image[self.packed + 4 : self.packed + 24 + self.stream_size]))
+        sum_at = self.end | 15
+        self.image[sum_at] = 0xEF
+        segments = self.image[16 : self.packed - 8] + self.image[self.packed : self.end]
+        for byte in segments:
+            self.image[sum_at] ^= byte
+        with open(self.flash, "r+b") as file:
+            file.seek(INSTALLER)
+            file.write(self.image)
+
+
 def boots_into(oneslot, flash, firmware, *options):
     """Runs until the application is entered, which must be `firmware` to the byte."""
     return oneslot.ok("run", flash, "--expect", firmware, *options)
@@ -65,6 +103,12 @@ def test_installer_fits_its_region_and_is_entered_where_no_stock_image_is(build)
     image = (build / "esp8266" / "installer.bin").read_bytes()
     assert len(image) <= INSTALLER_LIMIT
     assert struct.unpack_from("<I", image, 4)[0] == 0x4010BF00
+
+
+def test_installer_is_packed_alike_each_time(build, tmp_path):
+    parts = [build / "esp8266" / "installer.text", build / "esp8266" / "installer.data"]
+    subprocess.run([build / "host" / "pack_installer", *parts, tmp_path / "packed"], check=True)
+    assert (tmp_path / "packed").read_bytes() == (build / "esp8266" / "installer.packed").read_bytes()
 
 
 def test_kept_sizes_are_those_of_the_build(build, repo):
@@ -110,6 +154,47 @@ def test_damaged_installer_leaves_the_old_firmware_running(oneslot, device, firm
     assert "oneslot: the installer is damaged" in boots_into(oneslot, flash, firmware_1).out
 
 
+# Harm that the loader's checksum does not see: what is changed (name: change, whether the CRC-32 is right all the same).
+UNSEEN = {
+    "its CRC-32": (lambda packed: packed.flip(0), False),
+    "the size of its code": (lambda packed: packed.put(4, 0x8000), False),
+    "a length past the segment": (lambda packed: packed.put(8, 0x7FFFFFFF), False),
+    "the first byte of the stream": (lambda packed: packed.flip(24), False),
+    "a byte in the middle": (lambda packed: packed.flip(24 + packed.stream_size // 2), False),
+    "the last byte": (lambda packed: packed.flip(24 + packed.stream_size - 1), False),
+    "code that would run into the stage": (lambda packed: packed.put(12, packed.put(4, 0xE000) or 0x10000), True),
+    "data that would run into the decoder": (lambda packed: packed.put(12, packed.get(4) + 0x4004), True),
+    "more code than there is": (lambda packed: packed.put(4, packed.get(12) + 4), True),
+    "half a word": (lambda packed: packed.put(12, packed.get(12) + 2), True),
+    "a size that is too small": (lambda packed: packed.put(12, packed.get(12) - 4), True),
+    "a size that is too large": (lambda packed: packed.put(12, packed.get(12) + 4), True),
+    "a dictionary without room": (lambda packed: packed.put(16, 0x20000), True),
+    "a stream that breaks off": (lambda packed: packed.put(24 + 4 * (packed.stream_size // 8), 0), True),
+}
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_installer_that_cannot_be_unpacked_leaves_the_old_firmware_running(oneslot, device, firmware_1, name):
+    change, crc = UNSEEN[name]
+    flash = device()
+    oneslot.ok("request", flash, "/fw.bin")
+    installer = Installer(flash)
+    change(installer)
+    installer.write(crc)
+    result = boots_into(oneslot, flash, firmware_1, "--json").json
+    assert [line["text"] for line in result["uart"] if "oneslot" in line["text"]] == [CANNOT_UNPACK]
+    assert result["resets"] == 0 and result["operations"]["all"] == 0
+
+
+def test_installer_that_is_written_anew_by_these_tests_runs(oneslot, device, firmware_2):
+    flash = device()
+    oneslot.ok("request", flash, "/fw.bin")
+    before = flash.read_bytes()
+    Installer(flash).write(True)
+    assert flash.read_bytes() == before
+    boots_into(oneslot, flash, firmware_2)
+
+
 def test_damaged_application_is_mended_from_the_file_that_was_installed(oneslot, device, firmware_2):
     flash = device()
     oneslot.ok("request", flash, "/fw.bin")
@@ -129,7 +214,18 @@ def test_nothing_that_can_be_started_is_said_again_and_again(oneslot, device, da
     assert result.out.count("no firmware can be started") >= 2
 
 
-def test_half_written_firmware_is_never_started(oneslot, device):
+def spoil_magic(flash):
+    damage(flash, INSTALLER)
+
+
+def spoil_stream(flash):
+    installer = Installer(flash)
+    installer.flip(24 + installer.stream_size // 2)
+    installer.write(False)
+
+
+@pytest.mark.parametrize("spoil", [spoil_magic, spoil_stream])
+def test_half_written_firmware_is_never_started(oneslot, device, spoil):
     flash = device()
     oneslot.ok("request", flash, "/fw.bin")
     oneslot("run", flash, "--cut-at", "300", "--tear", "before")
@@ -139,7 +235,7 @@ def test_half_written_firmware_is_never_started(oneslot, device):
     with open(flash, "r+b") as file:
         file.seek(DISPLACED)
         file.write(image)
-    damage(flash, INSTALLER)
+    spoil(flash)
     result = oneslot("run", flash, "--timeout", "2")
     assert result.status == 1
     assert "no firmware can be started" in result.out

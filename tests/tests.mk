@@ -22,11 +22,10 @@ $(BUILD)/asan/tests/%: $(BUILD)/asan/obj/tests/%.o $(call asan_objects,$(TEST_HE
 $(HOST_TESTS) $(ASAN_TESTS) $(call host_objects,$(UNIT_TESTS:%=tests/%.c)): | $(DEPS)/test.mk
 
 # What a package holds is packed by the host tool's own code.
-PACK_SOURCES := host/pack/filter.c host/pack/compress.c
-$(BUILD)/host/tests/test_unpack: $(call host_objects,$(PACK_SOURCES))
-$(BUILD)/asan/tests/test_unpack: $(call asan_objects,$(PACK_SOURCES))
-$(BUILD)/host/tests/test_install_package: $(call host_objects,$(PACK_SOURCES) host/pack/build.c)
-$(BUILD)/asan/tests/test_install_package: $(call asan_objects,$(PACK_SOURCES) host/pack/build.c)
+$(BUILD)/host/tests/test_unpack: $(call host_objects,$(PACK_CODEC_SOURCES))
+$(BUILD)/asan/tests/test_unpack: $(call asan_objects,$(PACK_CODEC_SOURCES))
+$(BUILD)/host/tests/test_install_package: $(call host_objects,$(PACK_CODEC_SOURCES) host/pack/build.c)
+$(BUILD)/asan/tests/test_install_package: $(call asan_objects,$(PACK_CODEC_SOURCES) host/pack/build.c)
 
 # Programs that only tests use; other fragments add to it (the sanitized host tool, broken variants).
 TEST_PROGRAMS += $(HOST_TESTS) $(ASAN_TESTS) $(if $(wildcard host/host.mk),$(BUILD)/asan/oneslot)

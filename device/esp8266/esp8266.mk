@@ -1,4 +1,6 @@
 # Loader and installer for the ESP8266. Code, data and stack of each are counted in device/esp8266/SIZES.
+#
+# The installer's image is the stage, as it is, and the installer, compressed. Both use the stage's decoder.
 
 ESP := $(BUILD)/esp8266
 ESP_ROOM := device/esp8266
@@ -6,16 +8,19 @@ ESP_CPPFLAGS := -Iinclude -I$(ESP_ROOM) -isystem $(ESP_ROOM)/include -isystem $(
     -isystem $(BEARSSL)/src $(LFS_FLAGS) -DLFS_READONLY -DLFS_NO_MALLOC
 ESP_CFLAGS := -std=c11 -Os -ffreestanding -mlongcalls -ffunction-sections -fdata-sections -fno-common \
     -fno-tree-loop-distribute-patterns -fcallgraph-info=su $(WARNINGS) $(ESP_CPPFLAGS)
-# Constants of the loader are read as words: no table of jumps, no constant that is an array of bytes.
-ESP_LOADER_CFLAGS := -fno-jump-tables -fno-tree-switch-conversion
+# Constants of loader and stage are read as words: no table of jumps, no constant that is an array of bytes.
+ESP_WORDS_CFLAGS := -fno-jump-tables -fno-tree-switch-conversion
 ESP_LDFLAGS := -nostdlib -Wl,--gc-sections -Wl,--fatal-warnings
 
 ESP_LOADER_SOURCES := $(addprefix $(ESP_ROOM)/, start_loader.S loader.c segments.c flash_port.c console.c) \
     $(addprefix core/, flash.c layout.c journal.c boot.c)
+ESP_DECODER_SOURCES := core/unpack.c core/unpack_filter.c
+ESP_STAGE_SOURCES := $(addprefix $(ESP_ROOM)/, start_stage.S stage.c console.c) core/layout.c $(ESP_DECODER_SOURCES)
 ESP_INSTALLER_SOURCES := $(addprefix $(ESP_ROOM)/, start_installer.S installer.c flash_port.c console.c strings.c) \
-    $(CORE_SOURCES) $(LITTLEFS_SOURCES) $(BEARSSL_SOURCES)
+    $(filter-out $(ESP_DECODER_SOURCES),$(CORE_SOURCES)) $(LITTLEFS_SOURCES) $(BEARSSL_SOURCES)
 esp_objects = $(patsubst %,$(ESP)/$(1)/%.o,$(basename $(2)))
 ESP_LOADER_OBJECTS := $(call esp_objects,loader,$(ESP_LOADER_SOURCES))
+ESP_STAGE_OBJECTS := $(call esp_objects,stage,$(ESP_STAGE_SOURCES))
 ESP_INSTALLER_OBJECTS := $(call esp_objects,installer,$(ESP_INSTALLER_SOURCES))
 
 # Fetched sources come from $(DEPS), whatever $(BUILD) is called.
@@ -40,7 +45,8 @@ $(ESP)/$(1).ld: $(ESP_ROOM)/$(1).ld.in $(ESP_ROOM)/memory.h
 	$$(call say,GEN,$$@)
 	$$(Q)$(XCC) -E -P -x c -I$(ESP_ROOM) $$< -o $$@
 endef
-$(eval $(call ESP_RULES,loader,$(ESP_LOADER_CFLAGS)))
+$(eval $(call ESP_RULES,loader,$(ESP_WORDS_CFLAGS)))
+$(eval $(call ESP_RULES,stage,$(ESP_WORDS_CFLAGS)))
 $(eval $(call ESP_RULES,installer,-flto))
 
 $(ESP)/loader.elf: $(ESP_ROOM)/check_loader $(ESP_LOADER_OBJECTS) $(ESP)/loader.ld $(ESP_ROOM)/rom.ld
@@ -48,27 +54,52 @@ $(ESP)/loader.elf: $(ESP_ROOM)/check_loader $(ESP_LOADER_OBJECTS) $(ESP)/loader.
 	$(Q)$(XCC) $(ESP_LDFLAGS) -T $(ESP)/loader.ld -Wl,-Map=$(@:.elf=.map) $(ESP_LOADER_OBJECTS) -lgcc -o $@
 	$(Q)$(ESP_ROOM)/check_loader $(@:.elf=.map)
 
-$(ESP)/installer.elf: $(ESP_INSTALLER_OBJECTS) $(ESP)/installer.ld $(ESP_ROOM)/rom.ld
+$(ESP)/stage.elf: $(ESP_ROOM)/check_loader $(ESP_STAGE_OBJECTS) $(ESP)/stage.ld $(ESP_ROOM)/rom.ld
 	$(call say,LINK,$@)
-	$(Q)$(XCC) $(ESP_CFLAGS) -flto $(ESP_LDFLAGS) -T $(ESP)/installer.ld -Wl,-Map=$(@:.elf=.map) $(ESP_INSTALLER_OBJECTS) -lgcc -o $@
+	$(Q)$(XCC) $(ESP_LDFLAGS) -T $(ESP)/stage.ld -Wl,-Map=$(@:.elf=.map) $(ESP_STAGE_OBJECTS) -lgcc -o $@
+	$(Q)$(ESP_ROOM)/check_loader $(@:.elf=.map)
+
+# Where the installer finds the decoder.
+$(ESP)/decoder.ld: $(ESP)/stage.elf
+	$(call say,GEN,$@)
+	$(Q)$(XNM) $< | awk '$$3 ~ /^oneslot_unpack_/ { print "PROVIDE(" $$3 " = 0x" $$1 ");" }' > $@
+
+$(ESP)/installer.elf: $(ESP_INSTALLER_OBJECTS) $(ESP)/installer.ld $(ESP)/decoder.ld $(ESP_ROOM)/rom.ld
+	$(call say,LINK,$@)
+	$(Q)$(XCC) $(ESP_CFLAGS) -flto $(ESP_LDFLAGS) -T $(ESP)/installer.ld -T $(ESP)/decoder.ld -Wl,-Map=$(@:.elf=.map) $(ESP_INSTALLER_OBJECTS) -lgcc -o $@
 
 ESP_MKIMAGE := $(ESP_ROOM)/mkimage.py
 $(ESP)/loader.bin: $(ESP)/loader.elf $(ESP_MKIMAGE)
 	$(call say,IMAGE,$@)
 	$(Q)python3 $(ESP_MKIMAGE) $< -o $@ --limit 4096
 
-$(ESP)/installer.bin: $(ESP)/installer.elf $(ESP_MKIMAGE)
+# Compressed by the code that also packs images.
+ESP_PACKER := $(BUILD)/host/pack_installer
+$(ESP_PACKER): $(call host_objects,tools/pack_installer.c $(PACK_CODEC_SOURCES)) $(LIBCORE)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(HOST_CFLAGS) $^ -llzma -o $@
+
+$(ESP)/installer.text $(ESP)/installer.data: $(ESP)/installer.%: $(ESP)/installer.elf
+	$(call say,GEN,$@)
+	$(Q)$(XOBJCOPY) -O binary -j .$* $< $@
+
+$(ESP)/installer.packed: $(ESP_PACKER) $(ESP)/installer.text $(ESP)/installer.data
+	$(call say,PACK,$@)
+	$(Q)$(ESP_PACKER) $(ESP)/installer.text $(ESP)/installer.data $@
+
+$(ESP)/installer.bin: $(ESP)/stage.elf $(ESP)/installer.packed $(ESP_MKIMAGE)
 	$(call say,IMAGE,$@)
-	$(Q)python3 $(ESP_MKIMAGE) $< -o $@ --limit 32768
+	$(Q)python3 $(ESP_MKIMAGE) $< --segment $(ESP)/installer.packed -o $@ --limit 32768
 
 ALL += $(ESP)/loader.bin $(ESP)/installer.bin $(ESP)/sizes.txt
 
--include $(patsubst %.o,%.d,$(ESP_LOADER_OBJECTS) $(ESP_INSTALLER_OBJECTS))
+-include $(patsubst %.o,%.d,$(ESP_LOADER_OBJECTS) $(ESP_STAGE_OBJECTS) $(ESP_INSTALLER_OBJECTS))
 
 # What each image takes: printed, and compared with the figures that are kept. The examples add theirs.
 ESP_SIZES := $(ESP_ROOM)/SIZES
 ESP_SIZE_OF := \
     loader:$(ESP)/loader.elf:$(ESP)/loader.bin:loader_main:$(ESP)/loader \
+    stage:$(ESP)/stage.elf::stage_main:$(ESP)/stage \
     installer:$(ESP)/installer.elf:$(ESP)/installer.bin:installer_main:$(ESP)/installer.elf.ltrans0.ltrans.ci
 ESP_SIZE_NEEDS := $(ESP)/loader.bin $(ESP)/installer.bin
 

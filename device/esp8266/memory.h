@@ -4,11 +4,13 @@
  * Read by C, by the assembler and by the linker scripts, so it holds plain numbers only. Sources: the chip's memory
  * map and the boot ROM's code (main at 0x40000fec, the loader of segments at 0x40001308).
  *
- *     0x3ffe8000-0x3fffbfff  DRAM: installer's data, its stack at the top; then the application's data
+ *     0x3ffe8000-0x3fffbfff  DRAM: installer's data, zeroed memory, its stack at the top; then the application's data
+ *         0x3ffec000-0x3fff4fff  before that the stage's decoder
+ *         0x3fff5000-0x3fffbfff  and the compressed installer
  *     0x3fffc000-0x3fffeb2f  the ROM's data
  *     0x3fffeb30-0x3fffffff  the ROM's stack, which the loader shares
  *     0x40100000-0x4010beff  IRAM: installer's code; then the application's code
- *     0x4010bf00-0x4010bfff  installer's entry, an address at which no stock image is entered
+ *     0x4010bf00-0x4010dfff  the stage, which unpacks the installer; entered at an address where no stock image is
  *     0x4010e000-0x4010efff  the loader
  *     0x4010f000-0x4010ffff  left to eboot and rBoot, which the loader starts as it starts any image
  */
@@ -30,11 +32,16 @@
 
 #define INSTALLER_CODE_START 0x40100000
 #define INSTALLER_CODE_END   0x4010bf00
-#define INSTALLER_ENTRY      0x4010bf00
-#define INSTALLER_ENTRY_END  0x4010c000
 #define INSTALLER_DATA_START 0x3ffe8000
 #define INSTALLER_STACK_SIZE 0x2000
 #define INSTALLER_STACK_TOP  0x3fffc000
+
+/* What the installer has with contents ends before the decoder, so that unpacking does not overwrite itself. */
+#define STAGE_ENTRY      0x4010bf00
+#define STAGE_END        0x4010e000
+#define STAGE_DECODER    0x3ffec000
+#define STAGE_PACKED     0x3fff5000
+#define STAGE_PACKED_END 0x3fffc000
 
 /* Where the ROM keeps the address that it enters (ets_set_user_start at 0x40000fbc). */
 #define ROM_USER_START 0x3fffdcd0

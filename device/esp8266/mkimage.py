@@ -32,6 +32,16 @@ def read_elf(path):
     return entry, sorted(parts)
 
 
+def read_segment(path):
+    """A file that holds a segment as it is in an image: address, length, data."""
+    with open(path, "rb") as file:
+        segment = file.read()
+    address, length = struct.unpack_from("<II", segment)
+    if length % 4 or len(segment) != 8 + length:
+        sys.exit(f"mkimage: {path} is no segment")
+    return address, segment[8:]
+
+
 def boot_image(entry, segments, mode, size_and_clock):
     """The part that the boot ROM reads. Every segment's length is a multiple of 4."""
     image = struct.pack("<BBBBI", 0xE9, len(segments), mode, size_and_clock, entry)
@@ -59,11 +69,13 @@ def main():
     parser.add_argument("--flash-mode", type=lambda text: int(text, 0), default=2, help="header byte 2 (2: DIO)")
     parser.add_argument("--flash-size", type=lambda text: int(text, 0), default=0x40, help="header byte 3 (0x40: 4 MB)")
     parser.add_argument("--in-place", action="store_true", help="MicroPython's layout, with length and MD5")
+    parser.add_argument("--segment", action="append", default=[], help="file with one more segment")
     parser.add_argument("--limit", type=lambda text: int(text, 0), help="refuse a larger image")
     arguments = parser.parse_args()
     entry, parts = read_elf(arguments.elf)
     in_place = [data for address, data in parts if address >= FLASH_WINDOW]
-    image = boot_image(entry, [part for part in parts if part[0] < FLASH_WINDOW], arguments.flash_mode, arguments.flash_size)
+    segments = [part for part in parts if part[0] < FLASH_WINDOW] + [read_segment(path) for path in arguments.segment]
+    image = boot_image(entry, segments, arguments.flash_mode, arguments.flash_size)
     if arguments.in_place:
         image = with_proof(image, b"".join(in_place))
     elif in_place:

@@ -122,7 +122,8 @@ def line_of(name, path, image, root, graph):
         elf = file.read()
     code, data, zeroed = memory_use(elf)
     stack = deepest_stack(graph, root, linked_symbols(elf))
-    return f"{name:<14}{os.path.getsize(image):>8}{code:>8}{data:>8}{zeroed:>8}{stack:>8}"
+    size = os.path.getsize(image) if image else "-"
+    return f"{name:<14}{size:>8}{code:>8}{data:>8}{zeroed:>8}{stack:>8}"
 
 
 def graph_files(argument):
@@ -135,7 +136,7 @@ def graph_files(argument):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
-    parser.add_argument("image", nargs="+", help="NAME:ELF:IMAGE:ROOT:GRAPH, GRAPH a .ci file or a folder of them")
+    parser.add_argument("image", nargs="+", help="NAME:ELF:IMAGE:ROOT:GRAPH, IMAGE may be empty, GRAPH is a .ci file or a folder of them")
     arguments = parser.parse_args()
     print(f"{'':<14}{'image':>8}{'code':>8}{'data':>8}{'zeroed':>8}{'stack':>8}")
     for image in arguments.image:

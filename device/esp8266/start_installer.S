@@ -1,6 +1,6 @@
 /*
  * Entry of the installer: uint32_t installer_entry(const struct oneslot_layout *layout, uint32_t application_broken),
- * called by the loader. It takes a stack of its own, because the ROM's is small, and gives the loader's back.
+ * called by the loader by way of the stage. It takes a stack of its own, because the ROM's is small, and gives the loader's back.
  */
 #include "memory.h"
 
@@ -10,8 +10,8 @@
 installer_entry:
     j start
 
-    .literal_position
-
+    .section .text.start, "ax"
+    .align 4
 start:
     addi a1, a1, -32
     s32i a0, a1, 0
