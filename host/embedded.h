@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /// Whether the installer takes packages: as device/esp8266/installer.c sets take_package.
-#define EMBEDDED_TAKES_PACKAGES false
+#define EMBEDDED_TAKES_PACKAGES true
 
 extern const uint8_t embedded_loader[];
 extern const uint8_t embedded_loader_end[];

@@ -2,6 +2,7 @@
  * The installer: runs from RAM alone, so that all of the firmware can be rewritten under it.
  */
 #include "oneslot/install.h"
+#include "oneslot/install_package.h"
 
 #include "console.h"
 #include "flash_port.h"
@@ -110,6 +111,7 @@ uint32_t installer_main(const struct oneslot_layout *layout, uint32_t applicatio
     flash_port_unlock();
     install.flash = &flash;
     install.port = &port;
+    install.take_package = oneslot_install_package;
     install.application_broken = application_broken != 0;
     enum oneslot_error error = oneslot_install_run(&install);
     end_line(&screen);
