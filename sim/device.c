@@ -167,11 +167,11 @@ static enum next boot_once(struct sim_device *device, const struct oneslot_flash
     bool watch = (device->layout.flags & ONESLOT_LAYOUT_WATCH) != 0;
     device->boots++;
     enum oneslot_error error = oneslot_journal_load(&journal, &record, &slot);
+    if (error == ONESLOT_ERROR_NONE && record.state == ONESLOT_STATE_TRIAL) {
+        error = oneslot_journal_trial_used(&journal, slot, &used);
+    }
     if (error != ONESLOT_ERROR_NONE && error != ONESLOT_ERROR_JOURNAL_EMPTY) {
         return NEXT_RESET;
-    }
-    if (record.state == ONESLOT_STATE_TRIAL) {
-        (void)oneslot_journal_trial_used(&journal, slot, &used);
     }
     switch (oneslot_boot_decide(&record, used, watch, whole)) {
     case ONESLOT_BOOT_TRIAL:

@@ -64,12 +64,12 @@ static bool prepare(const struct oneslot_flash *flash, const struct oneslot_layo
     // An empty journal is no error: `record` is all zero then, and so is the number of boots. A journal that cannot be
     // read may hide that the firmware is half written.
     enum oneslot_error error = oneslot_journal_load(&journal, &record, &slot);
+    if (error == ONESLOT_ERROR_NONE && record.state == ONESLOT_STATE_TRIAL) {
+        error = oneslot_journal_trial_used(&journal, slot, &trial_used);
+    }
     if (error != ONESLOT_ERROR_NONE && error != ONESLOT_ERROR_JOURNAL_EMPTY) {
         console_text("oneslot: the journal cannot be read\n");
         return false;
-    }
-    if (record.state == ONESLOT_STATE_TRIAL) {
-        oneslot_journal_trial_used(&journal, slot, &trial_used);
     }
     switch (oneslot_boot_decide(&record, trial_used, watch, whole)) {
     case ONESLOT_BOOT_TRIAL:
