@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/bytes.h"
 #include "host/file_system.h"
 #include "host/flash_file.h"
 #include "host/ram_flash.h"
@@ -194,10 +195,6 @@ const char *firmware_maker_text(enum firmware_maker maker) {
     default:
         return "";
     }
-}
-
-static uint32_t word_at(const uint8_t *bytes) {
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
 // ports/esp8266/modesp.c, esp.flash_user_start(): the linker's _firmware_size, a word among the code's constants.

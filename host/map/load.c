@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bearssl_hash.h"
+#include "host/bytes.h"
 #include "host/file.h"
 #include "host/map/flash_map.h"
 #include "host/map/implied.h"
@@ -38,10 +39,6 @@ static void add_note(struct flash_map *map, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(map->note + used, sizeof map->note - used, format, arguments);
     va_end(arguments);
-}
-
-static uint32_t word_at(const uint8_t *bytes) {
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
 
 /// What a map that does not say it leaves to be guessed.

@@ -5,15 +5,12 @@
 #include <string.h>
 
 #include "core/superblock.h"
+#include "host/bytes.h"
 #include "host/map/rules.h"
 #include "host/ram_flash.h"
 #include "host/size.h"
 #include "oneslot/journal.h"
 #include "oneslot/layout.h"
-
-static uint32_t word_at(const uint8_t *bytes) {
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
 
 static bool erased(const uint8_t *bytes, uint32_t length) {
     for (uint32_t index = 0; index < length; index++) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/bytes.h"
 #include "host/map/implied.h"
 #include "host/map/rules.h"
 #include "host/size.h"
@@ -11,10 +12,6 @@
 
 /// Less room than this is named.
 #define HEADROOM 0x10000u
-
-static uint32_t word_at(const uint8_t *bytes) {
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
 
 /// The ESP8266's firmware.
 
