@@ -11,6 +11,7 @@
 #include "oneslot/image.h"
 #include "oneslot/source.h"
 #include "oneslot/trust.h"
+#include "oneslot/unpack.h"
 #include "oneslot/version.h"
 
 /// First word of a package, and the least bytes of its header.
@@ -38,6 +39,12 @@
 
 /// Chips: Espressif's number of the chip as in an image's extended header (ESP32 0, ESP32-C3 5), or this.
 #define ONESLOT_CHIP_ESP8266 0x8266u
+
+/// Whether an image of that chip may be compressed with that filter (enum oneslot_filter): a device has those of its
+/// own chip alone.
+static inline bool oneslot_filter_suits(uint32_t filter, uint32_t chip) {
+    return filter == ONESLOT_FILTER_NONE || (filter == ONESLOT_FILTER_LX106) == (chip == ONESLOT_CHIP_ESP8266);
+}
 
 #define ONESLOT_CODEC_PARAMETERS_MAX 15u
 #define ONESLOT_SIGNATURE_MAX        72u
