@@ -26,7 +26,7 @@ static enum oneslot_error start_unpacking(struct oneslot_install *install) {
         return ONESLOT_ERROR_PACKAGE_CODEC;
     }
     enum oneslot_error error = oneslot_unpack_parameters(&stream, package->parameters, package->parameters_size);
-    if (!error && !oneslot_filter_suits(stream.filter, ONESLOT_CHIP_ESP8266)) {
+    if (!error && !oneslot_filter_suits(stream.filter, install->chip->number)) {
         error = ONESLOT_ERROR_PACKAGE_CODEC;
     }
     return error ? error : oneslot_unpack_start(&install->unpack, &stream, read_packed, install);
@@ -118,7 +118,7 @@ static enum oneslot_error check_device(struct oneslot_install *install) {
     oneslot_version_decode(&installed, record->image_version);
     oneslot_version_decode(&floor, record->floor);
     const struct oneslot_package_device device = {
-        .chip = ONESLOT_CHIP_ESP8266,
+        .chip = install->chip->number,
         .board = board,
         .installed = is_known(record->image_version, sizeof record->image_version) ? &installed : NULL,
         .floor = &floor,

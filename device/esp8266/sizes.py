@@ -21,7 +21,7 @@ POINTERS = {
     "core/flash.c": FLASH_PORT,
     "core/image.c": ("rom_loads", "eboot_loads"),
     "core/image_prove.c": ("proof_progress",),
-    "core/install.c": ("oneslot_install_package", "show_proven", "show_outcome"),
+    "core/install.c": ("oneslot_image_prove", "oneslot_install_package", "read_layout", "show_proven", "show_outcome"),
     "core/install_steps.c": ("show_progress",),
     "core/package_check.c": ("check_progress", "oneslot_p256_verify"),
     "core/source.c": ("read_unpacked", "read_payload"),
