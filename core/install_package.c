@@ -26,6 +26,9 @@ static enum oneslot_error start_unpacking(struct oneslot_install *install) {
         return ONESLOT_ERROR_PACKAGE_CODEC;
     }
     enum oneslot_error error = oneslot_unpack_parameters(&stream, package->parameters, package->parameters_size);
+    if (!error && !oneslot_filter_suits(stream.filter, install->chip->number)) {
+        error = ONESLOT_ERROR_PACKAGE_CODEC;
+    }
     return error ? error : oneslot_unpack_start(&install->unpack, &stream, read_packed, install);
 }
 
