@@ -3,7 +3,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "oneslot/otadata.h"
 #include "oneslot/version.h"
 
 /// Longest label of a region in the flash map.
@@ -34,14 +33,11 @@ static bool is_busy(const struct oneslot *oneslot) {
 
 /// Whether a trial was confirmed in ESP-IDF's way alone; the journal does not know of it yet.
 static enum oneslot_error is_confirmed(const struct oneslot *oneslot, bool *confirmed) {
-    struct oneslot_otadata entry;
     *confirmed = false;
-    if (oneslot->layout.otadata == 0 || oneslot->record.state != ONESLOT_STATE_TRIAL) {
+    if (oneslot->choice == NULL || oneslot->record.state != ONESLOT_STATE_TRIAL) {
         return ONESLOT_ERROR_NONE;
     }
-    enum oneslot_error error = oneslot_otadata_read(&oneslot->flash, oneslot->layout.otadata, &entry, NULL);
-    *confirmed = error == ONESLOT_ERROR_NONE && entry.state == ONESLOT_OTA_VALID;
-    return error;
+    return oneslot->choice->is_confirmed(oneslot, confirmed);
 }
 
 /// Writes down in the journal what otadata alone knows: the request erases it.
@@ -140,8 +136,8 @@ enum oneslot_error oneslot_request(struct oneslot *oneslot, const char *path, co
         return ONESLOT_ERROR_BUSY;
     }
     // First of all: a cut behind it makes the installer start, find nothing to do and hand back.
-    if (oneslot->layout.otadata != 0) {
-        error = oneslot_otadata_erase(&oneslot->flash, oneslot->layout.otadata);
+    if (oneslot->choice != NULL) {
+        error = oneslot->choice->take_back(oneslot);
         if (error != ONESLOT_ERROR_NONE) {
             return error;
         }

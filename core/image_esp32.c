@@ -13,7 +13,7 @@
 #define DESCRIPTOR_MAGIC    0xabcd5432u
 #define DESCRIPTOR_SIZE     256u
 #define CHIP_OFFSET         12u
-#define REVISION_MIN_OLD    14u /* major only; the minor one lies behind it in images since IDF 5 */
+#define REVISION_MIN_OLD    14u /* all that images before IDF 5 have: the major revision on the ESP32, else the minor */
 #define REVISION_MIN        15u
 #define REVISION_MAX        17u
 #define HASH_APPENDED       23u
@@ -136,7 +136,8 @@ static enum oneslot_error begin(struct reading *reading, struct oneslot_image *i
     image->chip = half_word(bytes + CHIP_OFFSET);
     image->revision_min = half_word(bytes + REVISION_MIN);
     if (image->revision_min == 0) {
-        image->revision_min = (uint16_t)(100u * bytes[REVISION_MIN_OLD]);
+        uint32_t unit = image->chip == ONESLOT_CHIP_ESP32 ? 100u : 1u;
+        image->revision_min = (uint16_t)(unit * bytes[REVISION_MIN_OLD]);
     }
     image->revision_max = half_word(bytes + REVISION_MAX);
     reading->segments = bytes[1];

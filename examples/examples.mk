@@ -2,7 +2,7 @@
 
 EXAMPLE := $(BUILD)/examples
 EXAMPLE_ROOM := examples/upgrade
-EXAMPLE_CORE := $(addprefix core/, api.c journal.c flash.c layout.c otadata.c version.c error.c) $(wildcard core/status_text.c)
+EXAMPLE_CORE := $(addprefix core/, api.c journal.c flash.c layout.c version.c error.c) $(wildcard core/status_text.c)
 EXAMPLE_SOURCES := $(addprefix $(EXAMPLE_ROOM)/, start.S table.S firmware.c) \
     $(addprefix $(ESP_ROOM)/, flash_port.c console.c strings.c) $(EXAMPLE_CORE)
 

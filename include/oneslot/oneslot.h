@@ -1,9 +1,9 @@
 /*
  * Oneslot for applications: ask for an upgrade, confirm it, read how the last one ended.
  *
- * Link core/api.c, core/journal.c, core/flash.c, core/layout.c, core/otadata.c, core/version.c and core/error.c; on
- * the ESP32 family also core/api_table.c, core/layout_table.c, core/map.c and BearSSL's MD5. No heap, about 400 bytes
- * of stack and a struct oneslot of about 600 bytes. Nothing but the flash functions is needed from the application.
+ * Link core/api.c, core/journal.c, core/flash.c, core/layout.c, core/version.c and core/error.c; on the ESP32 family
+ * also core/api_table.c, core/layout_table.c, core/otadata.c, core/map.c and BearSSL's MD5. No heap, about 400 bytes of
+ * stack and a struct oneslot of about 600 bytes. Nothing but the flash functions is needed from the application.
  */
 #ifndef ONESLOT_ONESLOT_H
 #define ONESLOT_ONESLOT_H
@@ -11,12 +11,23 @@
 #include "oneslot/journal.h"
 #include "oneslot/layout.h"
 
+struct oneslot;
+
+/// The choice of what is started, where ESP-IDF's boot loader makes it. An application for an ESP8266 links none of it.
+struct oneslot_choice {
+    /// Whether it says that the running firmware has confirmed itself.
+    enum oneslot_error (*is_confirmed)(const struct oneslot *oneslot, bool *confirmed);
+    /// From the next reset on the installer is started.
+    enum oneslot_error (*take_back)(const struct oneslot *oneslot);
+};
+
 /// A device as the application sees it. Owned by the caller.
 struct oneslot {
     struct oneslot_flash flash;
     struct oneslot_layout layout;
     struct oneslot_record record; ///< the newest record, as of the last call
     uint32_t slot;
+    const struct oneslot_choice *choice; ///< set by oneslot_open_table; NULL: the loader is ours
 };
 
 /// What to install and how.
