@@ -58,6 +58,9 @@ struct oneslot_install {
     /// oneslot_self_update_in_flash; NULL in an installer that is not replaced by a package.
     const struct oneslot_self_update *self_update;
     uint32_t running; ///< flash address that this installer was loaded from, for self_update
+    /// Called when an image was proven and the next step commits to it. What it returns other than NONE is why the
+    /// image is refused. NULL: nothing is to be done then.
+    enum oneslot_error (*commit)(struct oneslot_install *install);
     /// Own.
     struct oneslot_layout layout;
     struct oneslot_config config;
