@@ -1,4 +1,4 @@
-/* Filters of compressed images. docs/FORMATS.md has them in words, host/pack/filter.c the other direction. */
+/* Filters of compressed images. docs/FORMATS.md has them in words, core/pack_filter.c the other direction. */
 #include "unpack_filter.h"
 
 /// Instructions, by the bits that tell them apart.

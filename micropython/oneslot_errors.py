@@ -25,6 +25,8 @@ _ERRORS = """\
 26 the file could not be read to its end
 27 the file is no longer the one that was proven
 28 the path is empty, too long or names no such region
+29 the file could not be written
+30 the file system has not enough room for the file
 40 the file is no firmware image that is known here
 41 the image is for another chip
 42 the image is cut short: its header promises more bytes than the file holds
@@ -39,6 +41,7 @@ _ERRORS = """\
 51 the image loads into memory that the loader needs
 52 this image needs Espressif's boot loader in the first sector, which is not there
 53 the file holds more or fewer bytes than its image says
+54 the journal does not know which image runs, so it cannot be saved
 60 the package is compressed in a way that is not known here, or needs more memory
 61 the compressed stream is damaged
 62 the compressed stream ends before its image does
