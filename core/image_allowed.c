@@ -3,14 +3,6 @@
 
 #include "oneslot/image.h"
 
-const struct oneslot_image_limits oneslot_esp8266_limits = {
-    .firmware = 0x00100000,     /* what runs in place is seen through a window of 1 MiB */
-    .memory_start = 0x4010e000, /* the loader, which runs while it loads the image */
-    .memory_end = 0x4010f000,
-    .stack_start = 0x3fffeb30, /* end of the boot ROM's own variables */
-    .stack_end = 0x40000000,
-};
-
 static bool meet(uint32_t start, uint32_t end, uint32_t other_start, uint32_t other_end) {
     return start < other_end && other_start < end;
 }

@@ -104,14 +104,15 @@ static const uint8_t *image_expected(const struct oneslot_install *install, cons
 /// Reads all of the image, and looks whether it may be put on this device.
 static enum oneslot_error prove_image(struct oneslot_install *install, const uint8_t *expected) {
     enum oneslot_error error =
-        oneslot_image_prove(&install->image, &install->source, expected, install->buffer, proof_progress, install);
+        install->chip->prove(&install->image, &install->source, expected, install->buffer, proof_progress, install);
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
     if (install->packaged) {
         install->image.proofs |= ONESLOT_PROOF_SHA256; // its package's own, which covers every byte
     }
-    struct oneslot_image_limits limits = oneslot_esp8266_limits;
+    install->image.target += install->layout.application;
+    struct oneslot_image_limits limits = install->chip->limits;
     limits.firmware = install->layout.firmware;
     limits.map = &install->map;
     limits.expected = expected;
@@ -410,7 +411,7 @@ static enum oneslot_error serve_watch(struct oneslot_install *install) {
 
 /// Reads layout, journal and configuration.
 static enum oneslot_error open_device(struct oneslot_install *install) {
-    enum oneslot_error error = oneslot_layout_read(install->flash, &install->layout);
+    enum oneslot_error error = install->chip->read_layout(install->flash, &install->layout, install->buffer);
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }

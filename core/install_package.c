@@ -115,7 +115,7 @@ static enum oneslot_error check_device(struct oneslot_install *install) {
     oneslot_version_decode(&installed, record->image_version);
     oneslot_version_decode(&floor, record->floor);
     const struct oneslot_package_device device = {
-        .chip = ONESLOT_CHIP_ESP8266,
+        .chip = install->chip->number,
         .board = board,
         .installed = is_known(record->image_version, sizeof record->image_version) ? &installed : NULL,
         .floor = &floor,

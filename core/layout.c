@@ -32,6 +32,7 @@ bool oneslot_layout_valid(const struct oneslot_layout *layout) {
            region_valid(layout, layout->displaced, ONESLOT_SECTOR_SIZE) &&
            region_valid(layout, layout->journal, 2u * ONESLOT_SECTOR_SIZE) &&
            region_valid(layout, layout->map, ONESLOT_SECTOR_SIZE) &&
+           region_valid(layout, layout->settings, ONESLOT_SECTOR_SIZE) &&
            region_valid(layout, layout->installer, ONESLOT_INSTALLER_SIZE);
 }
 
@@ -51,7 +52,8 @@ void oneslot_layout_seal(struct oneslot_layout *layout) {
 
 enum oneslot_error oneslot_config_read(const struct oneslot_flash *flash, const struct oneslot_layout *layout,
                                        struct oneslot_config *config) {
-    enum oneslot_error error = oneslot_flash_read(flash, layout->map + ONESLOT_CONFIG_OFFSET, config, sizeof *config);
+    enum oneslot_error error =
+        oneslot_flash_read(flash, layout->settings + ONESLOT_CONFIG_OFFSET, config, sizeof *config);
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }

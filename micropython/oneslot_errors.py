@@ -8,6 +8,7 @@ _ERRORS = """\
 3 the flash chip did not take an erase
 4 the address lies outside the flash chip
 5 the flash does not hold what was written to it
+6 the flash is encrypted, which is not served
 10 the journal holds no valid record
 11 the journal could not be written
 12 this flash was not made by oneslot image: no loader was found at its start
@@ -16,6 +17,7 @@ _ERRORS = """\
 15 a region of the flash map lies outside the flash chip or off a sector boundary
 16 the configuration beside the flash map is damaged
 17 the keys beside the flash map are damaged: nothing can be trusted
+18 the boot loader's choice (otadata) could not be written
 20 no littlefs file system was found where the flash map says
 21 the file system is of an unknown littlefs version
 22 the file system is damaged
@@ -41,7 +43,8 @@ _ERRORS = """\
 51 the image loads into memory that the loader needs
 52 this image needs Espressif's boot loader in the first sector, which is not there
 53 the file holds more or fewer bytes than its image says
-54 the journal does not know which image runs, so it cannot be saved
+54 the image is for another revision of this chip
+55 the journal does not know which image runs, so it cannot be saved
 60 the package is compressed in a way that is not known here, or needs more memory
 61 the compressed stream is damaged
 62 the compressed stream ends before its image does
@@ -52,6 +55,8 @@ _ERRORS = """\
 73 the application is damaged and no image to mend it was found
 75 an argument is out of range
 76 an upgrade is under way already
+77 the new installer did not start; the old one is back
+78 there is no room in flash for a second installer
 80 the package is cut short: it promises more bytes than the file holds
 81 the package's header is damaged
 82 the package is encrypted, compressed or placed in a way that is not known here
@@ -74,6 +79,7 @@ _ERRORS = """\
 99 this device has a key: it takes a signed package, no plain image
 100 the package holds an installer, which cannot be replaced in this way yet
 101 the installer on this device takes no packages
+102 the package holds no installer that would start on this chip
 """
 
 # The sentence for an error's number.

@@ -188,6 +188,7 @@ static struct oneslot_layout make_layout(const struct sim_provision *provision) 
                                     .displaced = provision->reserved,
                                     .journal = provision->reserved + 0x1000u,
                                     .map = provision->reserved + 0x3000u,
+                                    .settings = provision->reserved + 0x3000u,
                                     .installer = provision->reserved + 0x4000u,
                                     .firmware = provision->reserved};
     oneslot_layout_seal(&layout);
@@ -252,9 +253,9 @@ static void put_configuration(uint8_t *flash, const struct sim_provision *provis
         memcpy(config.watch, provision->watch, strlen(provision->watch));
     }
     oneslot_config_seal(&config);
-    memcpy(flash + layout->map + ONESLOT_CONFIG_OFFSET, &config, sizeof config);
+    memcpy(flash + layout->settings + ONESLOT_CONFIG_OFFSET, &config, sizeof config);
     if (provision->trust) {
-        memcpy(flash + layout->map + ONESLOT_TRUST_OFFSET, provision->trust, sizeof *provision->trust);
+        memcpy(flash + layout->settings + ONESLOT_TRUST_OFFSET, provision->trust, sizeof *provision->trust);
     }
 }
 

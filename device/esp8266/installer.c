@@ -109,6 +109,7 @@ uint32_t installer_main(const struct oneslot_layout *layout, uint32_t applicatio
     uint32_t rom_size = flash_port_open(&flash, layout->flash_size);
 
     flash_port_unlock();
+    install.chip = &oneslot_esp8266;
     install.flash = &flash;
     install.port = &port;
     install.take_package = oneslot_install_package;

@@ -49,6 +49,9 @@ struct oneslot_image {
     uint32_t size;         ///< bytes of the file that are the image (all of it, unless the source is raw)
     uint32_t target;       ///< flash address of byte 0: 0, or 0x1000 for USER1
     uint32_t entry;        ///< of what the boot ROM (or boot_v1.x) enters
+    uint16_t chip;         ///< ESP32 family: the chip's number in the header
+    uint16_t revision_min; ///< ESP32 family: revisions of the chip that it runs on, as in limits
+    uint16_t revision_max; ///< 0 or 0xffff: no upper bound
     uint8_t proofs;        ///< ONESLOT_PROOF_* that hold
     uint8_t boot_segments; ///< how many of `segment`, from the first, the boot ROM itself loads
     uint8_t segment_count;
@@ -60,6 +63,7 @@ struct oneslot_image {
 /// What an image has to keep to.
 struct oneslot_image_limits {
     uint32_t firmware;             ///< end (exclusive) of the region an image may occupy
+    uint16_t revision;             ///< of the chip, 100 x major + minor (ESP32 family); 0: not known
     const struct oneslot_map *map; ///< regions it may not touch (all but those of type app); NULL for no such check
     uint32_t memory_start;         ///< memory it must not load into: the loader's code
     uint32_t memory_end;           ///< exclusive
@@ -67,9 +71,6 @@ struct oneslot_image_limits {
     uint32_t stack_end;
     const uint8_t *expected; ///< SHA-256 it must have; NULL for none
 };
-
-/// The ESP8266's: the loader's IRAM and the ROM's stack. See device/esp8266/memory.h.
-extern const struct oneslot_image_limits oneslot_esp8266_limits;
 
 /// Called now and then with the bytes done so far; serves the watchdog and shows progress. May be NULL.
 typedef void oneslot_progress(void *context, uint32_t done, uint32_t total);
@@ -88,6 +89,11 @@ enum oneslot_error oneslot_image_probe(struct oneslot_image *image, struct onesl
 enum oneslot_error oneslot_image_prove(struct oneslot_image *image, struct oneslot_source *source,
                                        const uint8_t *expected, uint8_t *buffer, oneslot_progress *progress,
                                        void *context);
+
+/// As oneslot_image_prove; the chips' families have their own.
+typedef enum oneslot_error oneslot_image_prover(struct oneslot_image *image, struct oneslot_source *source,
+                                                const uint8_t *expected, uint8_t *buffer, oneslot_progress *progress,
+                                                void *context);
 
 /// Whether a proven image may be put on this device. `source` (may be NULL) must not be overwritten by it.
 /// Returns NONE, IMAGE_TOO_LARGE, IMAGE_OVERLAP, IMAGE_MEMORY, IMAGE_SHA256 or IMAGE_UNPROVEN.

@@ -4,6 +4,7 @@
 #ifndef ONESLOT_INSTALL_H
 #define ONESLOT_INSTALL_H
 
+#include "oneslot/chip.h"
 #include "oneslot/image.h"
 #include "oneslot/journal.h"
 #include "oneslot/layout.h"
@@ -39,6 +40,7 @@ typedef enum oneslot_error oneslot_take_package(struct oneslot_install *install,
 /// The installation's memory, about 53 KiB, owned by the caller (static on the device).
 struct oneslot_install {
     /// Set by the caller.
+    const struct oneslot_chip *chip;
     const struct oneslot_flash *flash;
     const struct oneslot_install_port *port;
     bool application_broken;            ///< the loader found the application's checksum wrong
