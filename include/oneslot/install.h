@@ -58,6 +58,7 @@ struct oneslot_install {
     struct oneslot_image image;
     struct oneslot_package package; ///< what the source is looked through
     bool packaged;                  ///< it is
+    bool known;                     ///< the image must be one that was allowed here before: nobody need have signed it
     struct oneslot_unpack unpack;
     _Alignas(4) uint8_t buffer[ONESLOT_SECTOR_SIZE];
     _Alignas(4) uint8_t compare[ONESLOT_PAGE_SIZE];
