@@ -309,7 +309,8 @@ static uint32_t state_after_literal(uint32_t state) {
 /// Gets filtered bytes into the window until it is full or the image ends.
 static void fill(struct pack *pack) {
     const uint32_t size = pack->stream->size;
-    while (pack->end < pack->room && pack->error == ONESLOT_ERROR_NONE) {
+    const uint32_t full = pack->room - INPUT_FILTER; // what the filter has held back comes on top
+    while (pack->end < full && pack->error == ONESLOT_ERROR_NONE) {
         uint32_t length = size - pack->fetched;
         if (length == 0 && pack->input_size == 0) {
             return;
@@ -317,8 +318,8 @@ static void fill(struct pack *pack) {
         if (length > INPUT) {
             length = INPUT;
         }
-        if (length > pack->room - pack->end) {
-            length = pack->room - pack->end; // what is left over fits behind it
+        if (length > full - pack->end) {
+            length = full - pack->end;
         }
         if (length > 0) {
             fail(pack, pack->read(pack->context, pack->fetched, pack->input + pack->input_size, length));

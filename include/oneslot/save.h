@@ -35,7 +35,7 @@ struct oneslot_save_options {
     void *context; ///< handed to all three functions
     /// Told the file's size before its first byte; may refuse as `write` may. NULL for none.
     enum oneslot_error (*begin)(void *context, uint32_t size);
-    /// Called at least every 4 KiB, of both passes together; serves the watchdog. NULL for none.
+    /// Called at least every 8 KiB of both passes together; serves the watchdog. NULL for none.
     void (*progress)(void *context, uint32_t done, uint32_t total);
 };
 
