@@ -12,12 +12,12 @@ LINT_FLAGS := -std=c11 $(CPPFLAGS)
 $(BUILD)/host/tests/%: $(BUILD)/host/obj/tests/%.o $(call host_objects,$(TEST_HELPERS)) $(TEST_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(HOST_CFLAGS) $^ -lcmocka -llzma -lm -o $@
+	$(Q)$(CC) $(HOST_CFLAGS) $(filter %.o,$^) $(filter %.a,$^) -lcmocka -llzma -lm -o $@
 
 $(BUILD)/asan/tests/%: $(BUILD)/asan/obj/tests/%.o $(call asan_objects,$(TEST_HELPERS)) $(ASAN_TEST_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ASAN_CFLAGS) $^ -lcmocka -llzma -lm -o $@
+	$(Q)$(CC) $(ASAN_CFLAGS) $(filter %.o,$^) $(filter %.a,$^) -lcmocka -llzma -lm -o $@
 
 $(HOST_TESTS) $(ASAN_TESTS) $(call host_objects,$(UNIT_TESTS:%=tests/%.c)): | $(DEPS)/test.mk
 

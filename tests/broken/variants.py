@@ -106,7 +106,7 @@ VARIANTS = (
     ), ("wrong",)),
     Variant("resume_without_proof", "after a cut the file is not proven again, and the flash is compared with it alone",
             "install.c", (
-        ("    error = prove(install, &(struct demand){.image = proven});\n",
+        ("    error = prove(install, &(struct demand){.image = proven, .known = back});\n",
          "    error = oneslot_source_open(&install->source, install->flash, &install->map, install->path);\n"),
     ), ("wrong",), (("install_steps.c", (NO_VERIFY,)),)),
 )
@@ -126,7 +126,7 @@ JOURNAL_VARIANTS = (
 # Faults in the handling of packages, which the engine's test with packages must catch.
 PACKAGE_VARIANTS = (
     Variant("key_asks_for_nothing", "a plain image passes on a device with a key", "install.c", (
-        ("        return install->trust.count > 0 ? ONESLOT_ERROR_PACKAGE_NEEDED : ONESLOT_ERROR_NONE;\n",
+        ("        return install->trust.count > 0 && !install->known ? ONESLOT_ERROR_PACKAGE_NEEDED : ONESLOT_ERROR_NONE;\n",
          "        return ONESLOT_ERROR_NONE;\n"),
     ), ("failed",)),
     Variant("damaged_keys_are_none", "a damaged block of keys is taken for no keys", "install.c", (
