@@ -20,7 +20,7 @@ static bool is_valid(const struct oneslot_trust_block *block) {
 
 enum oneslot_error oneslot_trust_read(const struct oneslot_flash *flash, const struct oneslot_layout *layout,
                                       struct oneslot_trust_block *block) {
-    enum oneslot_error error = oneslot_flash_read(flash, layout->map + ONESLOT_TRUST_OFFSET, block, sizeof *block);
+    enum oneslot_error error = oneslot_flash_read(flash, layout->settings + ONESLOT_TRUST_OFFSET, block, sizeof *block);
     if (error == ONESLOT_ERROR_NONE && is_valid(block)) {
         return ONESLOT_ERROR_NONE;
     }

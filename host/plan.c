@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host/size.h"
+#include "oneslot/chip.h"
 
 #define MEGABYTE 0x100000u
 /// Sectors that the SDK keeps at the end of flash: RF calibration, PHY data, three of parameters.
@@ -356,7 +357,7 @@ static bool check_firmware(struct plan *plan) {
                       "the firmware is too large: it ends at 0x%x, and its region ends at 0x%x, %u bytes before", end,
                       plan->layout.firmware, end - plan->layout.firmware);
     }
-    struct oneslot_image_limits limits = oneslot_esp8266_limits;
+    struct oneslot_image_limits limits = oneslot_esp8266.limits;
     limits.firmware = plan->layout.firmware;
     limits.map = &plan->map;
     // What is put on by wire needs no proof of its own: its bytes are the ones that the user chose.
@@ -373,6 +374,7 @@ static void finish(struct plan *plan) {
         .displaced = part_address(plan, ONESLOT_SUBTYPE_DISPLACED),
         .journal = part_address(plan, ONESLOT_SUBTYPE_JOURNAL),
         .map = part_address(plan, ONESLOT_SUBTYPE_MAP),
+        .settings = part_address(plan, ONESLOT_SUBTYPE_MAP),
         .installer = part_address(plan, ONESLOT_SUBTYPE_INSTALLER),
         .firmware = end < MEGABYTE ? end : MEGABYTE,
     };

@@ -212,7 +212,7 @@ def _clear(record, state):
     kind = record[14]
     _put(record, _STATE, bytearray(15))  # up to the size and target of the image
     _put(record, _DETAIL, bytearray(276))  # and the paths, the digest asked for
-    _put(record, _PLAN, bytearray(88))
+    _put(record, _PLAN, bytearray(80))
     record[14] = kind
     record[_STATE] = state
 

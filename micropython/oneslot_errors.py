@@ -8,6 +8,7 @@ _ERRORS = """\
 3 the flash chip did not take an erase
 4 the address lies outside the flash chip
 5 the flash does not hold what was written to it
+6 the flash is encrypted, which is not served
 10 the journal holds no valid record
 11 the journal could not be written
 12 this flash was not made by oneslot image: no loader was found at its start
@@ -16,6 +17,7 @@ _ERRORS = """\
 15 a region of the flash map lies outside the flash chip or off a sector boundary
 16 the configuration beside the flash map is damaged
 17 the keys beside the flash map are damaged: nothing can be trusted
+18 the boot loader's choice (otadata) could not be written
 20 no littlefs file system was found where the flash map says
 21 the file system is of an unknown littlefs version
 22 the file system is damaged
@@ -25,6 +27,8 @@ _ERRORS = """\
 26 the file could not be read to its end
 27 the file is no longer the one that was proven
 28 the path is empty, too long or names no such region
+29 the file could not be written
+30 the file system has not enough room for the file
 40 the file is no firmware image that is known here
 41 the image is for another chip
 42 the image is cut short: its header promises more bytes than the file holds
@@ -39,6 +43,9 @@ _ERRORS = """\
 51 the image loads into memory that the loader needs
 52 this image needs Espressif's boot loader in the first sector, which is not there
 53 the file holds more or fewer bytes than its image says
+54 the image is for another revision of this chip
+55 the image's SHA-256 is wrong
+56 the journal does not know which image runs, so it cannot be saved
 60 the package is compressed in a way that is not known here, or needs more memory
 61 the compressed stream is damaged
 62 the compressed stream ends before its image does
@@ -49,6 +56,8 @@ _ERRORS = """\
 73 the application is damaged and no image to mend it was found
 75 an argument is out of range
 76 an upgrade is under way already
+77 the new installer did not start; the old one is back
+78 there is no room in flash for a second installer
 80 the package is cut short: it promises more bytes than the file holds
 81 the package's header is damaged
 82 the package is encrypted, compressed or placed in a way that is not known here
@@ -69,8 +78,9 @@ _ERRORS = """\
 97 the package's version is lower than one that was confirmed on this device
 98 the package does not replace the version or the base image that is installed
 99 this device has a key: it takes a signed package, no plain image
-100 the package holds an installer, which cannot be replaced in this way yet
+100 the package holds an installer, which is not what is needed here
 101 the installer on this device takes no packages
+102 the package holds no installer that would start on this chip
 """
 
 # The sentence for an error's number.

@@ -143,6 +143,7 @@ static bool run_installer(struct sim_device *device, const struct oneslot_flash 
         device->nor.power = outer;
         longjmp(*outer, 1);
     }
+    install->chip = &oneslot_esp8266;
     install->flash = flash;
     install->port = &port;
     install->application_broken = broken;

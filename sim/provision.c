@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "bearssl_hash.h"
 #include "lfs.h"
+#include "oneslot/image.h"
 
 #define DEFAULT_RESERVED 0xf4000u
 #define DEFAULT_FS_START 0x100000u
@@ -188,6 +190,7 @@ static struct oneslot_layout make_layout(const struct sim_provision *provision) 
                                     .displaced = provision->reserved,
                                     .journal = provision->reserved + 0x1000u,
                                     .map = provision->reserved + 0x3000u,
+                                    .settings = provision->reserved + 0x3000u,
                                     .installer = provision->reserved + 0x4000u,
                                     .firmware = provision->reserved};
     oneslot_layout_seal(&layout);
@@ -252,9 +255,9 @@ static void put_configuration(uint8_t *flash, const struct sim_provision *provis
         memcpy(config.watch, provision->watch, strlen(provision->watch));
     }
     oneslot_config_seal(&config);
-    memcpy(flash + layout->map + ONESLOT_CONFIG_OFFSET, &config, sizeof config);
+    memcpy(flash + layout->settings + ONESLOT_CONFIG_OFFSET, &config, sizeof config);
     if (provision->trust) {
-        memcpy(flash + layout->map + ONESLOT_TRUST_OFFSET, provision->trust, sizeof *provision->trust);
+        memcpy(flash + layout->settings + ONESLOT_TRUST_OFFSET, provision->trust, sizeof *provision->trust);
     }
 }
 
@@ -263,6 +266,35 @@ static void put_firmware(uint8_t *flash, const struct sim_provision *provision, 
     uint32_t first = size < ONESLOT_SECTOR_SIZE ? size : ONESLOT_SECTOR_SIZE;
     memcpy(flash + layout->displaced, provision->firmware, first);
     memcpy(flash + first, provision->firmware + first, size - first);
+}
+
+static enum oneslot_error view_memory(void *context, struct oneslot_source *source, uint32_t offset, void *buffer,
+                                      uint32_t length) {
+    (void)source;
+    memcpy(buffer, (const uint8_t *)context + offset, length);
+    return ONESLOT_ERROR_NONE;
+}
+
+/// What the journal knows of the image that runs, as `oneslot image` writes it.
+static void describe_firmware(struct oneslot_record *record, const struct sim_provision *provision) {
+    static const uint8_t user1_magic = 0xea;
+    const uint8_t *bytes = provision->firmware;
+    bool user1 = provision->firmware_size > ONESLOT_SECTOR_SIZE && bytes[ONESLOT_SECTOR_SIZE] == user1_magic;
+    uint32_t target = user1 ? ONESLOT_SECTOR_SIZE : 0;
+    struct oneslot_source source;
+    struct oneslot_image image;
+    br_sha256_context sha256;
+    memset(&source, 0, sizeof source);
+    memset(&image, 0, sizeof image);
+    bytes += target;
+    record->installed_size = provision->firmware_size - target;
+    oneslot_source_set_view(&source, record->installed_size, view_memory, (void *)bytes);
+    (void)oneslot_image_probe(&image, &source); // What no kind is known of stays NONE.
+    record->installed_kind = (uint8_t)image.kind;
+    memcpy(&record->header, bytes, sizeof record->header);
+    br_sha256_init(&sha256);
+    br_sha256_update(&sha256, bytes, record->installed_size);
+    br_sha256_out(&sha256, record->installed);
 }
 
 static bool fits(const struct sim_provision *provision) {
@@ -310,5 +342,6 @@ enum oneslot_error sim_provision(uint8_t *flash, const struct sim_provision *pro
     struct oneslot_record record;
     memset(&record, 0, sizeof record);
     record.state = ONESLOT_STATE_IDLE;
+    describe_firmware(&record, &parts);
     return oneslot_journal_append(&journal, &record, NULL);
 }

@@ -56,6 +56,7 @@ static int provision(void **state) {
                                     .displaced = 0xf4000,
                                     .journal = JOURNAL,
                                     .map = 0xf7000,
+                                    .settings = 0xf7000,
                                     .installer = 0xf8000,
                                     .firmware = 0xf4000};
     deaf = false;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "bearssl_hash.h"
+#include "oneslot/chip.h"
 #include "oneslot/image.h"
 
 /* A file in memory stands in for core/source.c, whose own tests are elsewhere. */
@@ -50,7 +51,7 @@ static enum oneslot_error prove(struct oneslot_image *image, uint8_t *bytes, uin
 static enum oneslot_error judge(uint8_t *bytes, uint32_t size) {
     struct oneslot_image image;
     enum oneslot_error error = prove(&image, bytes, size);
-    return error ? error : oneslot_image_allowed(&image, &oneslot_esp8266_limits, NULL);
+    return error ? error : oneslot_image_allowed(&image, &oneslot_esp8266.limits, NULL);
 }
 
 /* Builders */
@@ -664,10 +665,10 @@ static void test_the_sha256_that_was_asked_for_proves_or_refuses(void **state) {
         struct oneslot_source source = source_of(file.bytes, file.size);
         assert_int_equal(oneslot_image_prove(&image, &source, digest, buffer, NULL, NULL), ONESLOT_ERROR_NONE);
         assert_int_equal(image.proofs, accepted[i].proofs | ONESLOT_PROOF_SHA256);
-        assert_int_equal(oneslot_image_allowed(&image, &oneslot_esp8266_limits, NULL), ONESLOT_ERROR_NONE);
+        assert_int_equal(oneslot_image_allowed(&image, &oneslot_esp8266.limits, NULL), ONESLOT_ERROR_NONE);
         digest[31] ^= 1;
         assert_int_equal(oneslot_image_prove(&image, &source, digest, buffer, NULL, NULL), ONESLOT_ERROR_IMAGE_SHA256);
-        struct oneslot_image_limits limits = oneslot_esp8266_limits;
+        struct oneslot_image_limits limits = oneslot_esp8266.limits;
         limits.expected = digest;
         assert_int_equal(oneslot_image_allowed(&image, &limits, NULL), ONESLOT_ERROR_IMAGE_SHA256);
     }
@@ -695,7 +696,7 @@ static struct oneslot_image proven(uint32_t size) {
 }
 
 static void test_an_image_keeps_to_the_firmwares_region(void **state) {
-    struct oneslot_image_limits limits = oneslot_esp8266_limits;
+    struct oneslot_image_limits limits = oneslot_esp8266.limits;
     struct oneslot_image image = proven(0xf4000);
     (void)state;
     limits.firmware = 0xf4000;
@@ -732,7 +733,7 @@ static void test_an_image_keeps_clear_of_every_region_but_programs(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct oneslot_map map = {.count = 1, .partition = {cases[i].region}};
-        struct oneslot_image_limits limits = oneslot_esp8266_limits;
+        struct oneslot_image_limits limits = oneslot_esp8266.limits;
         limits.map = &map;
         assert_int_equal(oneslot_image_allowed(&image, &limits, NULL), cases[i].want);
     }
@@ -742,9 +743,9 @@ static void test_an_image_does_not_overwrite_its_own_source(void **state) {
     struct oneslot_image image = proven(0x5001);
     struct oneslot_source source = {.region = {.type = ONESLOT_TYPE_APP, .address = 0x6000, .size = 0x1000}};
     (void)state;
-    assert_int_equal(oneslot_image_allowed(&image, &oneslot_esp8266_limits, &source), ONESLOT_ERROR_NONE);
+    assert_int_equal(oneslot_image_allowed(&image, &oneslot_esp8266.limits, &source), ONESLOT_ERROR_NONE);
     source.region.address = 0x5000;
-    assert_int_equal(oneslot_image_allowed(&image, &oneslot_esp8266_limits, &source), ONESLOT_ERROR_IMAGE_OVERLAP);
+    assert_int_equal(oneslot_image_allowed(&image, &oneslot_esp8266.limits, &source), ONESLOT_ERROR_IMAGE_OVERLAP);
 }
 
 static void test_the_rom_loads_nothing_into_the_loader_or_the_stack(void **state) {
@@ -768,7 +769,7 @@ static void test_the_rom_loads_nothing_into_the_loader_or_the_stack(void **state
         struct oneslot_image image = proven(0x5000);
         image.segment[0].address = cases[i].address;
         image.segment[0].length = cases[i].length;
-        assert_int_equal(oneslot_image_allowed(&image, &oneslot_esp8266_limits, NULL), cases[i].want);
+        assert_int_equal(oneslot_image_allowed(&image, &oneslot_esp8266.limits, NULL), cases[i].want);
     }
 }
 
@@ -934,7 +935,7 @@ static void test_shipped_images_are_what_their_layout_says(void **state) {
         print_message("  %s\n", row.name);
         assert_int_equal(prove(&image, bytes, size), ONESLOT_ERROR_NONE);
         compare_with_row(&image, &row);
-        assert_int_equal(oneslot_image_allowed(&image, &oneslot_esp8266_limits, NULL),
+        assert_int_equal(oneslot_image_allowed(&image, &oneslot_esp8266.limits, NULL),
                          expected_whole_proof(&row) ? ONESLOT_ERROR_NONE : UNPROVEN);
         damage(bytes, &image, ++count);
     }

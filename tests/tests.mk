@@ -12,12 +12,12 @@ LINT_FLAGS := -std=c11 $(CPPFLAGS)
 $(BUILD)/host/tests/%: $(BUILD)/host/obj/tests/%.o $(call host_objects,$(TEST_HELPERS)) $(TEST_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(HOST_CFLAGS) $^ -lcmocka -llzma -lm -o $@
+	$(Q)$(CC) $(HOST_CFLAGS) $(filter %.o,$^) $(filter %.a,$^) -lcmocka -llzma -lm -o $@
 
 $(BUILD)/asan/tests/%: $(BUILD)/asan/obj/tests/%.o $(call asan_objects,$(TEST_HELPERS)) $(ASAN_TEST_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ASAN_CFLAGS) $^ -lcmocka -llzma -lm -o $@
+	$(Q)$(CC) $(ASAN_CFLAGS) $(filter %.o,$^) $(filter %.a,$^) -lcmocka -llzma -lm -o $@
 
 $(HOST_TESTS) $(ASAN_TESTS) $(call host_objects,$(UNIT_TESTS:%=tests/%.c)): | $(DEPS)/test.mk
 
@@ -26,6 +26,8 @@ $(BUILD)/host/tests/test_unpack: $(call host_objects,$(PACK_CODEC_SOURCES))
 $(BUILD)/asan/tests/test_unpack: $(call asan_objects,$(PACK_CODEC_SOURCES))
 $(BUILD)/host/tests/test_install_package: $(call host_objects,$(PACK_CODEC_SOURCES) host/pack/build.c)
 $(BUILD)/asan/tests/test_install_package: $(call asan_objects,$(PACK_CODEC_SOURCES) host/pack/build.c)
+$(BUILD)/host/tests/test_self_update: $(call host_objects,host/pack/build.c)
+$(BUILD)/asan/tests/test_self_update: $(call asan_objects,host/pack/build.c)
 
 # Programs that only tests use; other fragments add to it (the sanitized host tool, broken variants).
 TEST_PROGRAMS += $(HOST_TESTS) $(ASAN_TESTS) $(if $(wildcard host/host.mk),$(BUILD)/asan/oneslot)

@@ -350,6 +350,7 @@ static bool put_loader(const struct move *move, const struct oneslot_layout *old
     layout.displaced = part(move->to, ONESLOT_SUBTYPE_DISPLACED)->address;
     layout.journal = part(move->to, ONESLOT_SUBTYPE_JOURNAL)->address;
     layout.map = part(move->to, ONESLOT_SUBTYPE_MAP)->address;
+    layout.settings = layout.map;
     layout.installer = part(move->to, ONESLOT_SUBTYPE_INSTALLER)->address;
     layout.firmware = end < MEGABYTE ? end : MEGABYTE;
     oneslot_layout_seal(&layout);

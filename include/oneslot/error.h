@@ -16,6 +16,7 @@
     X(FLASH_ERASE, 3, "the flash chip did not take an erase")                                                          \
     X(FLASH_RANGE, 4, "the address lies outside the flash chip")                                                       \
     X(FLASH_VERIFY, 5, "the flash does not hold what was written to it")                                               \
+    X(FLASH_ENCRYPTED, 6, "the flash is encrypted, which is not served")                                               \
     /* journal, layout, flash map */                                                                                   \
     X(JOURNAL_EMPTY, 10, "the journal holds no valid record")                                                          \
     X(JOURNAL_WRITE, 11, "the journal could not be written")                                                           \
@@ -25,6 +26,7 @@
     X(MAP_RANGE, 15, "a region of the flash map lies outside the flash chip or off a sector boundary")                 \
     X(CONFIG_INVALID, 16, "the configuration beside the flash map is damaged")                                         \
     X(TRUST_INVALID, 17, "the keys beside the flash map are damaged: nothing can be trusted")                          \
+    X(OTADATA_WRITE, 18, "the boot loader's choice (otadata) could not be written")                                    \
     /* the source of the image */                                                                                      \
     X(FS_MISSING, 20, "no littlefs file system was found where the flash map says")                                    \
     X(FS_VERSION, 21, "the file system is of an unknown littlefs version")                                             \
@@ -35,6 +37,8 @@
     X(FILE_READ, 26, "the file could not be read to its end")                                                          \
     X(FILE_CHANGED, 27, "the file is no longer the one that was proven")                                               \
     X(PATH_INVALID, 28, "the path is empty, too long or names no such region")                                         \
+    X(FILE_WRITE, 29, "the file could not be written")                                                                 \
+    X(FILE_NO_ROOM, 30, "the file system has not enough room for the file")                                            \
     /* the image */                                                                                                    \
     X(IMAGE_UNKNOWN, 40, "the file is no firmware image that is known here")                                           \
     X(IMAGE_CHIP, 41, "the image is for another chip")                                                                 \
@@ -50,6 +54,9 @@
     X(IMAGE_MEMORY, 51, "the image loads into memory that the loader needs")                                           \
     X(IMAGE_NEEDS_BOOT, 52, "this image needs Espressif's boot loader in the first sector, which is not there")        \
     X(IMAGE_LENGTH, 53, "the file holds more or fewer bytes than its image says")                                      \
+    X(IMAGE_REVISION, 54, "the image is for another revision of this chip")                                            \
+    X(IMAGE_DIGEST, 55, "the image's SHA-256 is wrong")                                                                \
+    X(IMAGE_NOT_KNOWN, 56, "the journal does not know which image runs, so it cannot be saved")                        \
     /* the compressed stream of a package */                                                                           \
     X(PACKAGE_CODEC, 60, "the package is compressed in a way that is not known here, or needs more memory")            \
     X(PACKAGE_STREAM, 61, "the compressed stream is damaged")                                                          \
@@ -62,6 +69,8 @@
     X(APPLICATION_BROKEN, 73, "the application is damaged and no image to mend it was found")                          \
     X(ARGUMENT, 75, "an argument is out of range")                                                                     \
     X(BUSY, 76, "an upgrade is under way already")                                                                     \
+    X(INSTALLER_REJECTED, 77, "the new installer did not start; the old one is back")                                  \
+    X(NO_ROOM, 78, "there is no room in flash for a second installer")                                                 \
     /* the package */                                                                                                  \
     X(PACKAGE_TRUNCATED, 80, "the package is cut short: it promises more bytes than the file holds")                   \
     X(PACKAGE_HEADER, 81, "the package's header is damaged")                                                           \
@@ -84,8 +93,9 @@
     X(PACKAGE_DOWNGRADE, 97, "the package's version is lower than one that was confirmed on this device")              \
     X(PACKAGE_VERSION, 98, "the package does not replace the version or the base image that is installed")             \
     X(PACKAGE_NEEDED, 99, "this device has a key: it takes a signed package, no plain image")                          \
-    X(PACKAGE_INSTALLER, 100, "the package holds an installer, which cannot be replaced in this way yet")              \
-    X(PACKAGE_UNSUPPORTED, 101, "the installer on this device takes no packages")
+    X(PACKAGE_INSTALLER, 100, "the package holds an installer, which is not what is needed here")                      \
+    X(PACKAGE_UNSUPPORTED, 101, "the installer on this device takes no packages")                                      \
+    X(INSTALLER_INVALID, 102, "the package holds no installer that would start on this chip")
 
 /// An outcome or a failure; ONESLOT_ERROR_NONE (0) is success.
 enum oneslot_error {

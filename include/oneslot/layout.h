@@ -22,21 +22,25 @@
 
 /// The layout block, 64 bytes, little endian.
 struct oneslot_layout {
-    uint32_t magic;      ///< ONESLOT_LAYOUT_MAGIC
-    uint8_t version;     ///< ONESLOT_LAYOUT_VERSION
-    uint8_t flags;       ///< ONESLOT_LAYOUT_*
-    uint16_t reserved;   ///< 0
-    uint32_t flash_size; ///< bytes of the real chip
-    uint32_t displaced;  ///< sector that holds the application's first sector
-    uint32_t journal;    ///< two sectors
-    uint32_t map;        ///< one sector: partition table, configuration
-    uint32_t installer;  ///< ONESLOT_INSTALLER_SIZE bytes, a multiple of 4 KiB
-    uint32_t firmware;   ///< end (exclusive) of the region that the application's image may occupy; it begins at 0
-    uint32_t spare[7];   ///< 0
-    uint32_t crc;        ///< CRC-32 (zlib's) of the bytes before
+    uint32_t magic;       ///< ONESLOT_LAYOUT_MAGIC
+    uint8_t version;      ///< ONESLOT_LAYOUT_VERSION
+    uint8_t flags;        ///< ONESLOT_LAYOUT_*
+    uint16_t reserved;    ///< 0
+    uint32_t flash_size;  ///< bytes of the real chip
+    uint32_t displaced;   ///< sector that holds the application's first sector
+    uint32_t journal;     ///< two sectors
+    uint32_t map;         ///< one sector: partition table, configuration
+    uint32_t installer;   ///< ONESLOT_INSTALLER_SIZE bytes, a multiple of 4 KiB
+    uint32_t firmware;    ///< end (exclusive) of the region that the application's image may occupy; it begins at 0
+    uint32_t application; ///< first byte of that region where it is not 0 (ESP32 family: the application's partition)
+    uint32_t settings;    ///< sector that holds configuration and keys; on the ESP8266 the map's
+    uint32_t second;      ///< a second place of ONESLOT_INSTALLER_SIZE bytes for the installer; 0: none
+    uint32_t otadata;     ///< two sectors in which ESP-IDF's boot loader keeps its choice; 0: the boot loader is ours
+    uint32_t spare[3];    ///< 0
+    uint32_t crc;         ///< CRC-32 (zlib's) of the bytes before
 };
 
-/// Offset of the configuration in the map's sector, behind the 0xc00 bytes a partition table may take.
+/// Offset of the configuration in the settings' sector, behind the 0xc00 bytes a partition table may take.
 #define ONESLOT_CONFIG_OFFSET  0xc00u
 #define ONESLOT_CONFIG_MAGIC   0x434c5331u /* "1SLC" */
 #define ONESLOT_CONFIG_VERSION 1u
@@ -56,8 +60,24 @@ struct oneslot_config {
 _Static_assert(sizeof(struct oneslot_layout) == 64, "layout block");
 _Static_assert(sizeof(struct oneslot_config) == 256, "configuration");
 
-/// Reads and checks the layout of a flash. Returns NONE, NO_LAYOUT, or a flash error.
+/// Finds where the parts lie. `working` is working memory of ONESLOT_LAYOUT_BUFFER bytes, aligned to 4; may be NULL
+/// where oneslot_layout_read is meant. Returns NONE, NO_LAYOUT, or a flash error.
+typedef enum oneslot_error oneslot_layout_reader(const struct oneslot_flash *flash, struct oneslot_layout *layout,
+                                                 uint8_t *working);
+#define ONESLOT_LAYOUT_BUFFER 4096u
+
+/// Reads and checks the layout block of a flash whose loader is ours. Returns NONE, NO_LAYOUT, or a flash error.
 enum oneslot_error oneslot_layout_read(const struct oneslot_flash *flash, struct oneslot_layout *layout);
+
+/// Where ESP-IDF's boot loader has its partition table unless it was told otherwise (CONFIG_PARTITION_TABLE_OFFSET).
+#define ONESLOT_TABLE_ADDRESS 0x8000u
+
+/// Makes the layout from the partition table of a device with ESP-IDF's boot loader: `application` and `firmware` from
+/// app/ota_0, `installer` from app/factory, `otadata` from data/ota, `journal` and `settings` from ours (0x40/2,
+/// 0x40/3), `map` = ONESLOT_TABLE_ADDRESS; no displaced sector. ONESLOT_LAYOUT_WATCH is set where the configuration has
+/// a watch path. `working` is needed. Returns NONE, NO_LAYOUT (one of them is not there, or there is a second OTA
+/// slot), what oneslot_map_read returns, or a flash error.
+oneslot_layout_reader oneslot_layout_from_table;
 
 /// Whether magic, version, CRC, alignments and bounds of a layout are right.
 bool oneslot_layout_valid(const struct oneslot_layout *layout);

@@ -8,9 +8,11 @@
 #ifndef ONESLOT_PACKAGE_H
 #define ONESLOT_PACKAGE_H
 
+#include "oneslot/chip.h"
 #include "oneslot/image.h"
 #include "oneslot/source.h"
 #include "oneslot/trust.h"
+#include "oneslot/unpack.h"
 #include "oneslot/version.h"
 
 /// First word of a package, and the least bytes of its header.
@@ -36,8 +38,11 @@
 #define ONESLOT_TLV_DOWNGRADE 0x4fa7u
 #define ONESLOT_TLV_INSTALLER 0x4fa8u
 
-/// Chips: Espressif's number of the chip as in an image's extended header (ESP32 0, ESP32-C3 5), or this.
-#define ONESLOT_CHIP_ESP8266 0x8266u
+/// Whether an image of that chip may be compressed with that filter (enum oneslot_filter): a device has those of its
+/// own chip alone.
+static inline bool oneslot_filter_suits(uint32_t filter, uint32_t chip) {
+    return filter == ONESLOT_FILTER_NONE || (filter == ONESLOT_FILTER_LX106) == (chip == ONESLOT_CHIP_ESP8266);
+}
 
 #define ONESLOT_CODEC_PARAMETERS_MAX 15u
 #define ONESLOT_SIGNATURE_MAX        72u
@@ -55,9 +60,9 @@ struct oneslot_package {
     uint32_t address;      ///< of the header: flash address the image was built for, with flag 0x100
     uint32_t present;      ///< which entries are there: ask oneslot_package_has()
     uint16_t detail;       ///< after a refusal: the type of the entry it is about, as the file has it, or 0
-    uint16_t chip;
-    uint8_t kind;  ///< enum oneslot_image_kind of the unpacked image; 0 = not said
-    uint8_t codec; ///< what the payload is packed with; 0 = it is the image itself
+    uint16_t chip;         ///< ONESLOT_CHIP_* of chip.h
+    uint8_t kind;          ///< enum oneslot_image_kind of the unpacked image; 0 = not said
+    uint8_t codec;         ///< what the payload is packed with; 0 = it is the image itself
     uint8_t parameters_size;
     uint8_t parameters[ONESLOT_CODEC_PARAMETERS_MAX]; ///< the codec's own
     uint32_t unpacked_size;                           ///< bytes of the image; `payload_size` without a codec

@@ -16,7 +16,7 @@ struct oneslot_public_key {
 #define ONESLOT_KEYS_MAX  4u
 #define ONESLOT_BOARD_MAX 32u
 
-/// Offset in the map's sector, behind the configuration.
+/// Offset in the settings' sector, behind the configuration.
 #define ONESLOT_TRUST_OFFSET  0xd00u
 #define ONESLOT_TRUST_MAGIC   0x544c5331u /* "1SLT" */
 #define ONESLOT_TRUST_VERSION 1u

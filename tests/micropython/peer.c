@@ -44,6 +44,7 @@ static void provision(void) {
                                     .displaced = 0xf4000,
                                     .journal = 0xf5000,
                                     .map = 0xf7000,
+                                    .settings = 0xf7000,
                                     .installer = 0xf8000,
                                     .firmware = 0xf4000};
     memset(chip, 0xff, sizeof chip);
