@@ -32,7 +32,8 @@ $(BUILD)/asan/tests/test_self_update: $(call asan_objects,host/pack/build.c)
 # Programs that only tests use; other fragments add to it (the sanitized host tool, broken variants).
 TEST_PROGRAMS += $(HOST_TESTS) $(ASAN_TESTS) $(if $(wildcard host/host.mk),$(BUILD)/asan/oneslot)
 
-RUN_TESTS = ONESLOT_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/run --build $(BUILD) --lint-flags='$(LINT_FLAGS)' \
+RUN_TESTS = ONESLOT_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/run --build $(BUILD) \
+    --fuzz-seconds $(FUZZ_SECONDS) --lint-flags='$(LINT_FLAGS)' \
     --device-flags='$(ESP_CPPFLAGS)'
 
 test: all $(DEPS)/test.mk $(TEST_PROGRAMS) ## Build and run all tests; T=PART for those whose name holds PART
