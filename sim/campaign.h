@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "sim/device.h"
+#include "sim/jobs.h"
 #include "sim/provision.h"
 
 /// X(NAME, "name", "what is done to the device")
@@ -70,7 +71,7 @@ struct campaign_settings {
 };
 
 #define CAMPAIGN_PATH      "/firmware/new.bin"
-#define CAMPAIGN_JOBS_MAX  16u
+#define CAMPAIGN_JOBS_MAX  JOBS_MAX
 #define CAMPAIGN_FAILURES  32u
 #define CAMPAIGN_CHAIN_MAX 5u
 
