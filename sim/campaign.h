@@ -38,6 +38,8 @@ enum campaign_kind {
     X(LOST, "lost", "something outside of firmware, displaced sector and journal was changed")                         \
     X(VIOLATION, "violation", "the flash was used against its rules")                                                  \
     X(JOURNAL, "journal", "the journal tells another outcome than the right one")                                      \
+    X(FLOOR, "floor", "a version below the floor was let in, or the floor was up before the confirmation")             \
+    X(WEAR, "wear", "a sector was erased far more often than needed")                                                  \
     X(CRASH, "crash", "the engine crashed or never came back")
 
 enum campaign_verdict {
