@@ -9,14 +9,17 @@ static bool is_cut(const struct nor_operation *what, uint32_t number, uint32_t s
     return !amid || number % step == 0;
 }
 
-void agenda_create(struct agenda *agenda, const struct track *track, uint32_t step) {
+void agenda_create(struct agenda *agenda, const struct track *track, uint32_t step, uint32_t spare_start,
+                   uint32_t spare_end) {
     memset(agenda, 0, sizeof *agenda);
     agenda->operation = malloc((track->points + 1) * sizeof *agenda->operation);
     if (!agenda->operation) {
         abort();
     }
     for (uint32_t i = 0; i < track->points; i++) {
-        if (is_cut(&track->point[i].operation, i, step)) {
+        const struct nor_operation *what = &track->point[i].operation;
+        bool elsewhere = what->address < spare_start || what->address >= spare_end;
+        if (elsewhere ? is_cut(what, i, step) : i % step == 0) {
             agenda->operation[agenda->operations++] = i;
         }
     }

@@ -20,9 +20,10 @@ struct agenda {
     uint64_t cases;
 };
 
-/// Every kind of tear at each operation of a track, of the programs amid a sector at every `step`-th alone; of the
-/// other kinds what agenda_add says. Frees with agenda_free.
-void agenda_create(struct agenda *agenda, const struct track *track, uint32_t step);
+/// Every kind of tear at each operation of a track, of the programs amid a sector at every `step`-th alone, and so of
+/// all that lies from `spare_start` to `spare_end`; of the other kinds what agenda_add says. Frees with agenda_free.
+void agenda_create(struct agenda *agenda, const struct track *track, uint32_t step, uint32_t spare_start,
+                   uint32_t spare_end);
 void agenda_add(struct agenda *agenda, enum campaign_kind kind, uint64_t count);
 void agenda_free(struct agenda *agenda);
 

@@ -174,7 +174,7 @@ static bool open_campaign(struct campaign *campaign, const struct campaign_setti
 
 static void make_agenda(const struct campaign *campaign, struct agenda *agenda) {
     const struct campaign_settings *settings = campaign->settings;
-    agenda_create(agenda, &campaign->upgrade, settings->step);
+    agenda_create(agenda, &campaign->upgrade, settings->step, 0, 0);
     agenda_add(agenda, CAMPAIGN_REQUEST, (uint64_t)campaign->request.points * NOR_TEAR_COUNT);
     agenda_add(agenda, CAMPAIGN_AGAIN, settings->repeats);
     agenda_add(agenda, CAMPAIGN_CHAIN, settings->chains);

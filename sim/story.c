@@ -565,7 +565,8 @@ bool story_run(enum story story, const struct story_settings *given, struct stor
         return false;
     }
     struct work work = {.told = &told, .report = report};
-    agenda_create(&work.agenda, &told.track, settings.step);
+    agenda_create(&work.agenda, &told.track, settings.step, told.device.layout.application,
+                  told.device.layout.firmware);
     agenda_add(&work.agenda, CAMPAIGN_CHAIN, settings.chains);
     agenda_add(&work.agenda, CAMPAIGN_CHANGED, is_exchanged(&told) ? settings.changes : 0);
     jobs_run(&(struct jobs){.cases = work.agenda.cases,

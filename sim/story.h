@@ -64,7 +64,7 @@ struct story_settings {
     uint64_t seed;
     uint32_t chains;
     uint32_t changes;      ///< the file is exchanged for the forged one after a cut
-    uint32_t step;         ///< as in a campaign
+    uint32_t step;         ///< n: of the operations in the firmware's region every n-th alone is cut
     uint32_t jobs;         ///< processes, 1 to CAMPAIGN_JOBS_MAX
     uint32_t failures_max; ///< stops after so many broken promises; 0: never
     jobs_progress *progress;

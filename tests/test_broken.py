@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "broken"))
 from variants import (JOURNAL_VARIANTS, PACKAGE_VARIANTS, SAVE_VARIANTS, SELF_UPDATE_VARIANTS,  # noqa: E402
-                      VARIANTS)
+                      STORY_VARIANTS, VARIANTS)
 
 CFLAGS = ["-std=c11", "-O2", "-w", "-D_DEFAULT_SOURCE", "-DLFS_NO_DEBUG", "-DLFS_NO_WARN", "-DLFS_NO_ERROR",
           "-DLFS_NO_ASSERT"]
@@ -47,8 +47,8 @@ def build_campaign(repo, build, folder, variant=None, tests=CAMPAIGN, libraries=
     return program
 
 
-def run_campaign(program):
-    done = subprocess.run([program], stdout=subprocess.PIPE, timeout=300, check=False)
+def run_campaign(program, *arguments):
+    done = subprocess.run([program, *arguments], stdout=subprocess.PIPE, timeout=300, check=False)
     return done.returncode, done.stdout.decode().strip()
 
 
@@ -95,3 +95,20 @@ def test_a_broken_self_update_is_caught(repo, build, tmp_path, variant):
 def test_a_broken_saving_is_caught_by_its_own_test(repo, build, tmp_path, variant):
     program = build_campaign(repo, build, tmp_path, variant, ("test_save.c", "synthetic.c"), ("-lcmocka", "-llzma"))
     assert run_campaign(program)[0] > 0, f"not caught: {variant.what}"
+
+
+STORIES = ("broken/small_stories.c", "story/small_story.c", "synthetic.c", "synthetic_esp32.c", "../host/pack/kit.c",
+           "../host/pack/build.c", "../host/pack/compress.c", "../host/pack/filter.c")
+
+
+def test_the_stories_of_the_engine_as_it_is_end_well(repo, build, tmp_path):
+    status, said = run_campaign(build_campaign(repo, build, tmp_path, None, STORIES, ("-llzma",)))
+    assert (status, said.split(":")[0]) == (0, "kept"), said
+
+
+@pytest.mark.parametrize("variant", STORY_VARIANTS, ids=lambda variant: variant.name)
+def test_a_broken_engine_is_caught_in_a_story(repo, build, tmp_path, variant):
+    program = build_campaign(repo, build, tmp_path, variant, STORIES, ("-llzma",))
+    status, said = run_campaign(program, *(variant.story,) if variant.story else ())
+    assert status == 1, f"not caught: {variant.what}; the stories say: {said}"
+    assert said.split(":")[0] in variant.verdicts, said
