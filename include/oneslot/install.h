@@ -58,6 +58,9 @@ struct oneslot_install {
     /// oneslot_self_update_in_flash; NULL in an installer that is not replaced by a package.
     const struct oneslot_self_update *self_update;
     uint32_t running; ///< flash address that this installer was loaded from, for self_update
+    /// Called when an image was proven and the next step commits to it. What it returns other than NONE is why the
+    /// image is refused. NULL: nothing is to be done then.
+    enum oneslot_error (*commit)(struct oneslot_install *install);
     /// Own.
     struct oneslot_layout layout;
     struct oneslot_config config;
@@ -72,6 +75,7 @@ struct oneslot_install {
     struct oneslot_package package; ///< what the source is looked through
     bool packaged;                  ///< it is
     bool installer_inside;          ///< and what it shows is an installer
+    bool known;                     ///< the image must be one that was allowed here before: nobody need have signed it
     struct oneslot_unpack unpack;
     _Alignas(4) uint8_t buffer[ONESLOT_SECTOR_SIZE];
     _Alignas(4) uint8_t compare[ONESLOT_PAGE_SIZE];
