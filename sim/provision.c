@@ -4,11 +4,8 @@
 
 #include "bearssl_hash.h"
 #include "lfs.h"
-<<<<<<< HEAD
 #include "oneslot/image.h"
-=======
 #include "oneslot/otadata.h"
->>>>>>> core5
 
 #define DEFAULT_RESERVED 0xf4000u
 #define DEFAULT_FS_START 0x100000u
@@ -276,7 +273,6 @@ static void put_firmware(uint8_t *flash, const struct sim_provision *provision, 
     memcpy(flash + first, provision->firmware + first, size - first);
 }
 
-<<<<<<< HEAD
 static enum oneslot_error view_memory(void *context, struct oneslot_source *source, uint32_t offset, void *buffer,
                                       uint32_t length) {
     (void)source;
@@ -304,7 +300,8 @@ static void describe_firmware(struct oneslot_record *record, const struct sim_pr
     br_sha256_init(&sha256);
     br_sha256_update(&sha256, bytes, record->installed_size);
     br_sha256_out(&sha256, record->installed);
-=======
+}
+
 static void put_parts(uint8_t *flash, const struct sim_provision *provision, const struct oneslot_layout *layout) {
     struct oneslot_map map;
     put_firmware(flash, provision, layout);
@@ -396,7 +393,6 @@ static bool fits_table(const struct sim_provision *provision) {
            provision->fs_size <= provision->flash_size - provision->fs_start &&
            (!provision->installer || provision->installer_size <= SIM_TABLE_INSTALLER_SIZE) &&
            (!provision->watch || strlen(provision->watch) <= ONESLOT_PATH_MAX);
->>>>>>> core5
 }
 
 static bool fits(const struct sim_provision *provision) {
