@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct oneslot_image image;
     struct input input = {.bytes = data, .left = size};
     const uint32_t options = input_number(&input, 1);
-    const uint32_t length = input_number(&input, 3) % CHIP_SIZE + 1;
+    const uint32_t length = input_number(&input, 3) % (CHIP_SIZE + 1);
     const uint32_t changed = input_number(&input, 3);
     uint8_t digest[DIGEST_SIZE];
     input_flash(&input, chip, CHIP_SIZE);
