@@ -146,6 +146,32 @@ PACKAGE_VARIANTS = (
             "install_package.c", (
         ("    if (!error && expected != NULL) {\n", "    if (false) {\n"),
     ), ("failed",)),
+    Variant("any_fallback_passes", "a fallback that nobody has signed is put back whatever it holds", "install.c", (
+        ("{.image = image, .known = true}", "{.known = true}"),
+    ), ("failed",)),
+    Variant("what_ran_is_forgotten", "the journal of a trial does not say what ran before", "install.c", (
+        ("        memcpy(record->previous.image, record->installed, sizeof record->previous.image);\n", ""),
+    ), ("failed",)),
+    Variant("floor_rises_unsigned", "an unsigned fallback raises the floor to what it says", "install.c", (
+        ("    if (install->known && oneslot_version_compare(&said, &floor) > 0) {\n", "    if (false) {\n"),
+    ), ("failed",)),
+    Variant("cut_asks_for_a_signature", "after a cut a fallback that nobody has signed is refused", "install.c", (
+        ("{.image = proven, .known = back}", "{.image = proven, .known = false}"),
+    ), ("failed",)),
+)
+
+# Faults in saving the firmware that runs, which its own test must catch.
+SAVE_VARIANTS = (
+    Variant("saved_unproven", "what was read is not compared with what was installed", "save.c", (
+        ("    bool same = memcmp(digest, save->oneslot->record.installed, sizeof digest) == 0;\n",
+         "    bool same = true;\n"),
+    ), ("failed",)),
+    Variant("saved_as_the_device_has_it", "the device's flash mode, size and clock go into the file", "save.c", (
+        ("    for (uint32_t i = 2; save->target == 0 && i < 4; i++) {\n", "    for (uint32_t i = 4; i < 4; i++) {\n"),
+    ), ("failed",)),
+    Variant("window_too_full", "what the filter held back goes past the window", "pack.c", (
+        ("    const uint32_t full = pack->room - INPUT_FILTER;", "    const uint32_t full = pack->room;"),
+    ), ("failed",)),
 )
 
 SELF_UPDATE_VARIANTS = (
