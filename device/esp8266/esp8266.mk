@@ -4,7 +4,7 @@
 
 ESP := $(BUILD)/esp8266
 ESP_ROOM := device/esp8266
-ESP_CPPFLAGS := -Iinclude -I$(ESP_ROOM) -isystem $(ESP_ROOM)/include -isystem $(LITTLEFS) -isystem $(BEARSSL)/inc \
+ESP_CPPFLAGS := -Iinclude -I$(ESP_ROOM) $(DEVICE_CPPFLAGS) -isystem $(LITTLEFS) -isystem $(BEARSSL)/inc \
     -isystem $(BEARSSL)/src $(LFS_FLAGS) -DLFS_READONLY -DLFS_NO_MALLOC
 ESP_CFLAGS := -std=c11 -Os -ffreestanding -mlongcalls -ffunction-sections -fdata-sections -fno-common \
     -fno-tree-loop-distribute-patterns -fcallgraph-info=su $(WARNINGS) $(ESP_CPPFLAGS)
@@ -12,11 +12,12 @@ ESP_CFLAGS := -std=c11 -Os -ffreestanding -mlongcalls -ffunction-sections -fdata
 ESP_WORDS_CFLAGS := -fno-jump-tables -fno-tree-switch-conversion
 ESP_LDFLAGS := -nostdlib -Wl,--gc-sections -Wl,--fatal-warnings
 
-ESP_LOADER_SOURCES := $(addprefix $(ESP_ROOM)/, start_loader.S loader.c segments.c flash_port.c console.c) \
+ESP_LOADER_SOURCES := $(addprefix $(ESP_ROOM)/, start_loader.S loader.c segments.c flash_port.c) device/common/console.c \
     $(addprefix core/, flash.c layout.c journal.c boot.c)
 ESP_DECODER_SOURCES := core/unpack.c core/unpack_filter.c
-ESP_STAGE_SOURCES := $(addprefix $(ESP_ROOM)/, start_stage.S stage.c console.c) core/layout.c $(ESP_DECODER_SOURCES)
-ESP_INSTALLER_SOURCES := $(addprefix $(ESP_ROOM)/, start_installer.S installer.c flash_port.c console.c strings.c) \
+ESP_STAGE_SOURCES := $(addprefix $(ESP_ROOM)/, start_stage.S stage.c) device/common/console.c core/layout.c $(ESP_DECODER_SOURCES)
+ESP_INSTALLER_SOURCES := $(addprefix $(ESP_ROOM)/, start_installer.S installer.c flash_port.c) \
+    $(addprefix device/common/, console.c screen.c strings.c) \
     $(filter-out $(ESP_DECODER_SOURCES),$(CORE_SOURCES)) $(LITTLEFS_SOURCES) $(BEARSSL_SOURCES)
 esp_objects = $(patsubst %,$(ESP)/$(1)/%.o,$(basename $(2)))
 ESP_LOADER_OBJECTS := $(call esp_objects,loader,$(ESP_LOADER_SOURCES))
@@ -96,22 +97,14 @@ ALL += $(ESP)/loader.bin $(ESP)/installer.bin $(ESP)/sizes.txt
 -include $(patsubst %.o,%.d,$(ESP_LOADER_OBJECTS) $(ESP_STAGE_OBJECTS) $(ESP_INSTALLER_OBJECTS))
 
 # What each image takes: printed, and compared with the figures that are kept. The examples add theirs.
-ESP_SIZES := $(ESP_ROOM)/SIZES
 ESP_SIZE_OF := \
     loader:$(ESP)/loader.elf:$(ESP)/loader.bin:loader_main:$(ESP)/loader \
     stage:$(ESP)/stage.elf::stage_main:$(ESP)/stage \
     installer:$(ESP)/installer.elf:$(ESP)/installer.bin:installer_main:$(ESP)/installer.elf.ltrans0.ltrans.ci
 ESP_SIZE_NEEDS := $(ESP)/loader.bin $(ESP)/installer.bin
 
-.PHONY: size-update
-size: $(ESP)/sizes.txt ## Print what each device image takes; fail when device/esp8266/SIZES says otherwise
-	@cat $<
-	@diff -u $(ESP_SIZES) $< || { echo "device/esp8266/SIZES is out of date: look at the change, then make size-update"; exit 1; }
-
-size-update: $(ESP)/sizes.txt ## Write the figures to device/esp8266/SIZES
-	@cp $< $(ESP_SIZES)
-	@cat $<
+SIZE_ROOMS += esp8266
 
 .SECONDEXPANSION:
-$(ESP)/sizes.txt: $(ESP_ROOM)/sizes.py $$(ESP_SIZE_NEEDS)
-	$(Q)python3 $(ESP_ROOM)/sizes.py $(ESP_SIZE_OF) > $@
+$(ESP)/sizes.txt: $(DEVICE_ROOM)/sizes.py $$(ESP_SIZE_NEEDS)
+	$(Q)python3 $(DEVICE_ROOM)/sizes.py $(ESP_SIZE_OF) > $@

@@ -5,6 +5,8 @@ stack that its calls can need.
 The stack comes from the compiler's call graph (-fcallgraph-info=su). A call through a pointer is taken to reach the
 deepest function that nobody calls by name; such a function may call through a pointer once more, as littlefs does
 through our read function into the flash port. A function that the graph does not know is the boot ROM's.
+
+Sections whose name begins with .in_place stay in flash and are not counted as memory.
 """
 import argparse
 import os
@@ -12,12 +14,11 @@ import re
 import struct
 import sys
 
-ROM_FUNCTION = 160
-IRAM = 0x40100000
-FLASH_WINDOW = 0x40200000
 SYMBOL_TABLE = 2
 NO_CONTENTS = 8
 ALLOCATED = 2
+EXECUTABLE = 4
+IN_PLACE = ".in_place"
 INDIRECT = "__indirect_call"
 NODE = re.compile(r'node: \{ title: "([^"]*)" label: "([^"]*)"')
 EDGE = re.compile(r'edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"')
@@ -25,10 +26,14 @@ FRAME = re.compile(r"(\d+) bytes \((static|dynamic[^)]*)\)")
 
 
 def read_sections(elf):
-    """The section headers: name, kind, flags, address, offset, length, link."""
+    """The section headers: offset of the name, kind, flags, address, offset, length, link."""
     table = struct.unpack_from("<I", elf, 0x20)[0]
     size, count = struct.unpack_from("<HH", elf, 0x2E)
     return [struct.unpack_from("<7I", elf, table + index * size) for index in range(count)]
+
+
+def text_at(elf, start):
+    return elf[start : elf.index(0, start)].decode()
 
 
 def linked_symbols(elf):
@@ -39,8 +44,7 @@ def linked_symbols(elf):
         if kind == SYMBOL_TABLE:
             text = headers[link][4]
             for at in range(offset, offset + length, 16):
-                start = text + struct.unpack_from("<I", elf, at)[0]
-                names.add(elf[start : elf.index(0, start)].decode())
+                names.add(text_at(elf, text + struct.unpack_from("<I", elf, at)[0]))
     return names
 
 
@@ -61,15 +65,15 @@ def read_graph(paths, linked):
 class Stack:
     """The deepest stack below each function."""
 
-    def __init__(self, frames, calls, indirect):
-        self.frames, self.calls, self.indirect = frames, calls, indirect
+    def __init__(self, frames, calls, indirect, rom):
+        self.frames, self.calls, self.indirect, self.rom = frames, calls, indirect, rom
         self.known, self.path = {}, []
 
     def below(self, name):
         if name == INDIRECT:
             return self.indirect
         if name not in self.frames:
-            return ROM_FUNCTION
+            return self.rom
         if name in self.path:
             sys.exit(f"sizes: {name} calls itself; the stack has no bound")
         if name not in self.known:
@@ -87,7 +91,7 @@ def reaches_pointer(name, calls, seen):
     return any(callee == INDIRECT or reaches_pointer(callee, calls, seen) for callee in calls.get(name, ()))
 
 
-def deepest_stack(paths, root, linked):
+def deepest_stack(paths, root, linked, rom):
     frames, calls = read_graph(paths, linked)
     roots = [name for name in frames if name.split(":")[-1] == root]
     if len(roots) != 1:
@@ -97,31 +101,33 @@ def deepest_stack(paths, root, linked):
     leaves = [name for name in pointed if not reaches_pointer(name, calls, set())]
     indirect = 0
     for group in (leaves, pointed):
-        stack = Stack(frames, calls, indirect)
+        stack = Stack(frames, calls, indirect, rom)
         indirect = max([indirect] + [stack.below(name) for name in group])
-    return Stack(frames, calls, indirect).below(roots[0])
+    return Stack(frames, calls, indirect, rom).below(roots[0])
 
 
 def memory_use(elf):
-    """Bytes of code in IRAM, of data with contents elsewhere in RAM, and of zeroed RAM."""
+    """Bytes of code, of data with contents, and of zeroed memory."""
     code = data = zeroed = 0
-    for _, kind, flags, address, _, length, _ in read_sections(elf):
-        if not flags & ALLOCATED or address >= FLASH_WINDOW:
+    headers = read_sections(elf)
+    names = headers[struct.unpack_from("<H", elf, 0x32)[0]][4]
+    for name, kind, flags, _, _, length, _ in headers:
+        if not flags & ALLOCATED or text_at(elf, names + name).startswith(IN_PLACE):
             continue
         if kind == NO_CONTENTS:
             zeroed += length
-        elif address >= IRAM:
+        elif flags & EXECUTABLE:
             code += length
         else:
             data += length
     return code, data, zeroed
 
 
-def line_of(name, path, image, root, graph):
+def line_of(name, path, image, root, graph, rom):
     with open(path, "rb") as file:
         elf = file.read()
     code, data, zeroed = memory_use(elf)
-    stack = deepest_stack(graph, root, linked_symbols(elf))
+    stack = deepest_stack(graph, root, linked_symbols(elf), rom)
     size = os.path.getsize(image) if image else "-"
     return f"{name:<14}{size:>8}{code:>8}{data:>8}{zeroed:>8}{stack:>8}"
 
@@ -137,11 +143,12 @@ def graph_files(argument):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
     parser.add_argument("image", nargs="+", help="NAME:ELF:IMAGE:ROOT:GRAPH, IMAGE may be empty, GRAPH is a .ci file or a folder of them")
+    parser.add_argument("--rom-stack", type=int, default=160, help="bytes of stack that a function of the boot ROM takes")
     arguments = parser.parse_args()
     print(f"{'':<14}{'image':>8}{'code':>8}{'data':>8}{'zeroed':>8}{'stack':>8}")
     for image in arguments.image:
         name, elf, path, root, graph = image.split(":")
-        print(line_of(name, elf, path, root, graph_files(graph)))
+        print(line_of(name, elf, path, root, graph_files(graph), arguments.rom_stack))
 
 
 if __name__ == "__main__":
