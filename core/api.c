@@ -31,6 +31,22 @@ static bool is_busy(const struct oneslot *oneslot) {
     return oneslot->record.state == ONESLOT_STATE_INSTALLING || oneslot->record.state == ONESLOT_STATE_TRIAL;
 }
 
+/// Whether a trial was confirmed in ESP-IDF's way alone; the journal does not know of it yet.
+static enum oneslot_error is_confirmed(const struct oneslot *oneslot, bool *confirmed) {
+    *confirmed = false;
+    if (oneslot->choice == NULL || oneslot->record.state != ONESLOT_STATE_TRIAL) {
+        return ONESLOT_ERROR_NONE;
+    }
+    return oneslot->choice->is_confirmed(oneslot, confirmed);
+}
+
+/// Writes down in the journal what otadata alone knows: the request erases it.
+static enum oneslot_error settle_trial(struct oneslot *oneslot) {
+    bool confirmed;
+    enum oneslot_error error = is_confirmed(oneslot, &confirmed);
+    return error == ONESLOT_ERROR_NONE && confirmed ? oneslot_confirm(oneslot) : error;
+}
+
 /// Length of a text, ONESLOT_PATH_MAX + 1 for anything longer.
 static uint32_t bounded_length(const char *text) {
     uint32_t length = 0;
@@ -110,11 +126,21 @@ enum oneslot_error oneslot_request(struct oneslot *oneslot, const char *path, co
         return error;
     }
     error = load(oneslot);
+    if (error == ONESLOT_ERROR_NONE) {
+        error = settle_trial(oneslot);
+    }
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
     if (is_busy(oneslot)) {
         return ONESLOT_ERROR_BUSY;
+    }
+    // First of all: a cut behind it makes the installer start, find nothing to do and hand back.
+    if (oneslot->choice != NULL) {
+        error = oneslot->choice->take_back(oneslot);
+        if (error != ONESLOT_ERROR_NONE) {
+            return error;
+        }
     }
     struct oneslot_record *record = &oneslot->record;
     clear_request(record);
@@ -135,6 +161,9 @@ enum oneslot_error oneslot_request(struct oneslot *oneslot, const char *path, co
 
 enum oneslot_error oneslot_cancel(struct oneslot *oneslot) {
     enum oneslot_error error = load(oneslot);
+    if (error == ONESLOT_ERROR_NONE) {
+        error = settle_trial(oneslot);
+    }
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
@@ -189,7 +218,13 @@ enum oneslot_error oneslot_status(struct oneslot *oneslot, struct oneslot_status
     memcpy(status->path, record->path, sizeof record->path);
     status->installed_size = record->installed_size;
     memcpy(status->installed, record->installed, sizeof record->installed);
-    return trial_left(oneslot, &status->trial_left);
+    bool confirmed;
+    error = is_confirmed(oneslot, &confirmed);
+    if (error == ONESLOT_ERROR_NONE && confirmed) {
+        status->state = ONESLOT_STATE_DONE;
+        return ONESLOT_ERROR_NONE;
+    }
+    return error != ONESLOT_ERROR_NONE ? error : trial_left(oneslot, &status->trial_left);
 }
 
 /// A text that is being put together in the caller's buffer; what does not fit is dropped.

@@ -239,6 +239,12 @@ static enum oneslot_error begin(struct oneslot_install *install, const struct at
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
+    if (install->commit != NULL) {
+        error = install->commit(install);
+        if (error != ONESLOT_ERROR_NONE) {
+            return error;
+        }
+    }
     tell_proven(install, false);
     return append(install, ONESLOT_STATE_INSTALLING, ONESLOT_ERROR_NONE);
 }

@@ -42,6 +42,7 @@ _ERRORS = """\
 52 this image needs Espressif's boot loader in the first sector, which is not there
 53 the file holds more or fewer bytes than its image says
 54 the image is for another revision of this chip
+55 the image's SHA-256 is wrong
 60 the package is compressed in a way that is not known here, or needs more memory
 61 the compressed stream is damaged
 62 the compressed stream ends before its image does

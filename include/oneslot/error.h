@@ -53,6 +53,7 @@
     X(IMAGE_NEEDS_BOOT, 52, "this image needs Espressif's boot loader in the first sector, which is not there")        \
     X(IMAGE_LENGTH, 53, "the file holds more or fewer bytes than its image says")                                      \
     X(IMAGE_REVISION, 54, "the image is for another revision of this chip")                                            \
+    X(IMAGE_DIGEST, 55, "the image's SHA-256 is wrong")                                                                \
     /* the compressed stream of a package */                                                                           \
     X(PACKAGE_CODEC, 60, "the package is compressed in a way that is not known here, or needs more memory")            \
     X(PACKAGE_STREAM, 61, "the compressed stream is damaged")                                                          \

@@ -8,7 +8,10 @@
  *   ARDUINO      eboot in the first sector, the sketch's own 0xE9 image at 0x1000, length and CRC words at 0x1010
  *   USER1        Espressif's boot_v1.x application (0xEA), CRC-32 in its last four bytes
  *   BOOT         an image of at most one sector: a boot loader alone
- * ESP32 images are told apart so that they can be refused by name.
+ * ESP32 family:
+ *   ESP32        an application for ESP-IDF's boot loader: 0xE9 header of 24 bytes, segments, descriptor first, XOR
+ *                checksum, SHA-256 of all before it; a Secure Boot v2 signature may follow
+ * Each family's prover tells the other's images apart, so that they can be refused by name.
  */
 #ifndef ONESLOT_IMAGE_H
 #define ONESLOT_IMAGE_H
@@ -31,7 +34,7 @@ enum oneslot_image_kind {
 #define ONESLOT_PROOF_LENGTH   0x02u /* a length word that agrees with the file */
 #define ONESLOT_PROOF_CRC32    0x04u
 #define ONESLOT_PROOF_MD5      0x08u
-#define ONESLOT_PROOF_SHA256   0x10u /* the SHA-256 that was asked for */
+#define ONESLOT_PROOF_SHA256   0x10u /* the SHA-256 that was asked for, or that lies behind the image */
 /// Any of these proves every byte.
 #define ONESLOT_PROOF_WHOLE (ONESLOT_PROOF_CRC32 | ONESLOT_PROOF_MD5 | ONESLOT_PROOF_SHA256)
 
@@ -63,6 +66,7 @@ struct oneslot_image {
 /// What an image has to keep to.
 struct oneslot_image_limits {
     uint32_t firmware;             ///< end (exclusive) of the region an image may occupy
+    uint16_t chip;                 ///< number in the header of an image for it (ESP32 family)
     uint16_t revision;             ///< of the chip, 100 x major + minor (ESP32 family); 0: not known
     const struct oneslot_map *map; ///< regions it may not touch (all but those of type app); NULL for no such check
     uint32_t memory_start;         ///< memory it must not load into: the loader's code
@@ -95,8 +99,19 @@ typedef enum oneslot_error oneslot_image_prover(struct oneslot_image *image, str
                                                 const uint8_t *expected, uint8_t *buffer, oneslot_progress *progress,
                                                 void *context);
 
+/// As oneslot_image_prove, for applications of the ESP32 family. Their `target` is 0: where they lie is the
+/// partition table's. Returns IMAGE_UNKNOWN, IMAGE_CHIP (an image for the ESP8266), IMAGE_HEADER, IMAGE_TRUNCATED,
+/// IMAGE_LENGTH, IMAGE_DIGEST, IMAGE_CHECKSUM, IMAGE_SHA256 or a source error.
+oneslot_image_prover oneslot_image_esp32_prove;
+
+/// The same of what lies in a partition of `size` bytes at `address`.
+enum oneslot_error oneslot_image_esp32_prove_flash(struct oneslot_image *image, const struct oneslot_flash *flash,
+                                                   uint32_t address, uint32_t size, uint8_t *buffer,
+                                                   oneslot_progress *progress, void *context);
+
 /// Whether a proven image may be put on this device. `source` (may be NULL) must not be overwritten by it.
-/// Returns NONE, IMAGE_TOO_LARGE, IMAGE_OVERLAP, IMAGE_MEMORY, IMAGE_SHA256 or IMAGE_UNPROVEN.
+/// Returns NONE, IMAGE_CHIP, IMAGE_REVISION, IMAGE_TOO_LARGE, IMAGE_OVERLAP, IMAGE_MEMORY, IMAGE_SHA256 or
+/// IMAGE_UNPROVEN.
 enum oneslot_error oneslot_image_allowed(const struct oneslot_image *image, const struct oneslot_image_limits *limits,
                                          const struct oneslot_source *source);
 

@@ -45,6 +45,9 @@ struct oneslot_install {
     const struct oneslot_install_port *port;
     bool application_broken;            ///< the loader found the application's checksum wrong
     oneslot_take_package *take_package; ///< oneslot_install_package; NULL in an installer that takes no packages
+    /// Called when an image was proven and the next step commits to it. What it returns other than NONE is why the
+    /// image is refused. NULL: nothing is to be done then.
+    enum oneslot_error (*commit)(struct oneslot_install *install);
     /// Own.
     struct oneslot_layout layout;
     struct oneslot_config config;

@@ -36,12 +36,13 @@ _Static_assert(sizeof(struct oneslot_otadata) == 32, "otadata entry");
 uint32_t oneslot_otadata_crc(uint32_t sequence);
 
 /// Reads the entry with the highest sequence number whose CRC is right, whatever its state. `boots` (may be NULL):
-/// whether the boot loader would start ota_0 by it (or the other entry) rather than the factory partition.
+/// whether any boot loader would start ota_0 by it (or the other entry) rather than the factory partition: a pending
+/// one is given up at the next start by those that know trials.
 /// Returns NONE, or a flash error; an erased or torn otadata gives an entry of 0xff and boots = false.
 enum oneslot_error oneslot_otadata_read(const struct oneslot_flash *flash, uint32_t address,
                                         struct oneslot_otadata *entry, bool *boots);
 
-/// From the next reset on the boot loader starts ota_0, with that state. Erases what is in the way and programs the
+/// From the next reset on the boot loader starts ota_0, with that state. Erases both sectors and programs the
 /// sequence number last, so that a cut leaves otadata that starts either ota_0 or the factory partition.
 /// Reads it back. Returns NONE or OTADATA_WRITE.
 enum oneslot_error oneslot_otadata_write(const struct oneslot_flash *flash, uint32_t address, uint32_t state);

@@ -1,0 +1,151 @@
+#include "oneslot/handover.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "install_steps.h"
+#include "oneslot/boot.h"
+#include "oneslot/otadata.h"
+#include "oneslot/version.h"
+
+/// What is known at a start of the installer.
+struct start {
+    struct oneslot_install *install;
+    struct oneslot_otadata entry;
+    bool boots; ///< the boot loader was told to start the application already
+    uint32_t used;
+};
+
+static void check_progress(void *context, uint32_t done, uint32_t total) {
+    oneslot_report(context, ONESLOT_PHASE_PROVE, done, total);
+}
+
+/// Whether the application passes what the boot loader asks of it: checksum and SHA-256, for this chip.
+static bool is_whole(struct oneslot_install *install) {
+    const struct oneslot_layout *layout = &install->layout;
+    memset(&install->image, 0, sizeof install->image);
+    enum oneslot_error error = oneslot_image_esp32_prove_flash(&install->image, install->flash, layout->application,
+                                                               layout->firmware - layout->application, install->buffer,
+                                                               check_progress, install);
+    struct oneslot_image_limits limits = install->chip->limits;
+    limits.firmware = layout->firmware - layout->application;
+    if (error == ONESLOT_ERROR_NONE) {
+        error = oneslot_image_allowed(&install->image, &limits, NULL);
+    }
+    // Without a SHA-256 of its own the checksum has to do, as for the boot loader.
+    return error == ONESLOT_ERROR_NONE || error == ONESLOT_ERROR_IMAGE_UNPROVEN;
+}
+
+/// From here on the new image is written: whatever happens, the boot loader must start the installer.
+static enum oneslot_error take_choice_back(struct oneslot_install *install) {
+    return oneslot_otadata_erase(install->flash, install->layout.otadata);
+}
+
+static enum oneslot_error read_trial(struct start *start) {
+    struct oneslot_install *install = start->install;
+    start->used = 0;
+    if (install->record.state != ONESLOT_STATE_TRIAL) {
+        return ONESLOT_ERROR_NONE;
+    }
+    return oneslot_journal_trial_used(&install->journal, install->slot, &start->used);
+}
+
+/// A firmware on trial that has confirmed itself in ESP-IDF's way alone: the journal learns of it.
+static enum oneslot_error settle_trial(struct start *start) {
+    struct oneslot_install *install = start->install;
+    struct oneslot_record *record = &install->record;
+    if (record->state != ONESLOT_STATE_TRIAL || start->entry.state != ONESLOT_OTA_VALID) {
+        return ONESLOT_ERROR_NONE;
+    }
+    record->state = ONESLOT_STATE_DONE;
+    record->outcome = ONESLOT_ERROR_NONE;
+    record->detail = 0;
+    oneslot_version_raise(record->floor, record->image_version);
+    return oneslot_journal_append(&install->journal, record, &install->slot);
+}
+
+static enum oneslot_error read_state(struct start *start) {
+    struct oneslot_install *install = start->install;
+    enum oneslot_error error = install->chip->read_layout(install->flash, &install->layout, install->buffer);
+    if (error != ONESLOT_ERROR_NONE) {
+        return error;
+    }
+    install->journal.flash = install->flash;
+    install->journal.address = install->layout.journal;
+    error = oneslot_journal_load(&install->journal, &install->record, &install->slot);
+    if (error != ONESLOT_ERROR_NONE && error != ONESLOT_ERROR_JOURNAL_EMPTY) {
+        return error;
+    }
+    error = oneslot_otadata_read(install->flash, install->layout.otadata, &start->entry, &start->boots);
+    if (error == ONESLOT_ERROR_NONE) {
+        error = settle_trial(start);
+    }
+    return error != ONESLOT_ERROR_NONE ? error : read_trial(start);
+}
+
+/// Whether what is in the application's place matters before the installer has done its part.
+static bool needs_look(const struct oneslot_record *record) {
+    return record->state != ONESLOT_STATE_REQUESTED && record->state != ONESLOT_STATE_INSTALLING;
+}
+
+/// The boot loader starts the application from the next reset on.
+static enum oneslot_next start_application(struct start *start, enum oneslot_error *reason) {
+    struct oneslot_install *install = start->install;
+    uint32_t state = ONESLOT_OTA_UNDEFINED;
+    if (install->record.state == ONESLOT_STATE_TRIAL) {
+        // As on the ESP8266: where the boot cannot be counted, the application is started nevertheless.
+        (void)oneslot_journal_trial_count(&install->journal, install->slot);
+        state = ONESLOT_OTA_NEW;
+    }
+    enum oneslot_error error = oneslot_otadata_write(install->flash, install->layout.otadata, state);
+    if (error != ONESLOT_ERROR_NONE) {
+        *reason = error;
+        return ONESLOT_NEXT_WAIT;
+    }
+    return ONESLOT_NEXT_RESET;
+}
+
+/// Nothing is asked for and the application is whole.
+static enum oneslot_next hand_back(struct start *start, enum oneslot_error *reason) {
+    *reason = ONESLOT_ERROR_NOTHING_TO_DO;
+    enum oneslot_next next = start_application(start, reason);
+    if (start->boots && next == ONESLOT_NEXT_RESET) {
+        // It should not have come here: the boot loader finds fault with what is whole to us. No race of resets.
+        *reason = ONESLOT_ERROR_APPLICATION_BROKEN;
+        return ONESLOT_NEXT_WAIT;
+    }
+    return next;
+}
+
+enum oneslot_next oneslot_handover(struct oneslot_install *install, enum oneslot_error *reason) {
+    struct start start = {.install = install};
+    *reason = read_state(&start);
+    if (*reason != ONESLOT_ERROR_NONE) {
+        return ONESLOT_NEXT_WAIT;
+    }
+    bool looked = needs_look(&install->record);
+    bool whole = looked && is_whole(install);
+    bool watch = (install->layout.flags & ONESLOT_LAYOUT_WATCH) != 0;
+    if (oneslot_boot_decide(&install->record, start.used, watch, whole) != ONESLOT_BOOT_INSTALLER) {
+        return hand_back(&start, reason);
+    }
+    install->application_broken = looked && !whole;
+    install->commit = take_choice_back;
+    *reason = oneslot_install_run(install);
+    if (*reason == ONESLOT_ERROR_NONE) {
+        return start_application(&start, reason); // what was installed has just been proven in flash
+    }
+    if (install->record.state == ONESLOT_STATE_INSTALLING) {
+        return ONESLOT_NEXT_WAIT;
+    }
+    if (!looked) {
+        whole = is_whole(install);
+    }
+    if (whole) {
+        return *reason == ONESLOT_ERROR_NOTHING_TO_DO ? hand_back(&start, reason) : start_application(&start, reason);
+    }
+    if (*reason == ONESLOT_ERROR_NOTHING_TO_DO) {
+        *reason = ONESLOT_ERROR_APPLICATION_BROKEN;
+    }
+    return ONESLOT_NEXT_WAIT;
+}
