@@ -4,10 +4,11 @@
 
 /*
  * Sources, all of ESP-IDF v5.2, checked against v4.4:
- *   ROM functions, flash_chip       components/esp_rom/CHIP/ld/*.ld
+ *   ROM functions, flash_chip       components/esp_rom/CHIP/ld/CHIP.rom*.ld
  *   boot_loader                     components/bootloader/Kconfig.projbuild (CONFIG_BOOTLOADER_OFFSET_IN_FLASH)
  *   registers                       components/soc/CHIP/include/soc: reg_base.h with rtc_cntl_reg.h (lp_wdt_reg.h on
- * the C6 and H2), timer_group_reg.h, usb_serial_jtag_reg.h, efuse_reg.h keys of the watchdogs
+ * the C6 and H2), timer_group_reg.h, usb_serial_jtag_reg.h, spi_reg.h,
+ *                                   efuse_reg.h keys of the watchdogs
  * components/hal/CHIP/include/hal: rwdt_ll.h or lpwdt_ll.h, mwdt_ll.h what the fields of eFuse mean
  * components/hal/CHIP: efuse_hal.c, include/hal/efuse_ll.h
  */
@@ -34,6 +35,7 @@ const struct chip chip_esp32 = {
             .flash_erase_sector = 0x40062ccc, // esp_rom_spiflash_erase_sector
             .flash_erase_block = 0x40062c4c,  // esp_rom_spiflash_erase_block
             .flash_config_param = 0x40063238, // esp_rom_spiflash_config_param
+            .flash_config_clk = 0x40062bc8,   // esp_rom_spiflash_config_clk
             .cache_disable = {0x40009ab8, 0}, // Cache_Read_Disable
             .uart_tx_one_char = 0x40009200,   // uart_tx_one_char
             .delay_us = 0x40008534,           // ets_delay_us
@@ -53,6 +55,14 @@ const struct chip chip_esp32 = {
             {0x3ff480a4, 0, WATCHDOG_KEY}, // RTC_CNTL_WDTWPROTECT
             {0x3ff480a0, 0, FEED},         // RTC_CNTL_WDTFEED
             {0x3ff480a4, 0, 0},
+        },
+    // The ROM's write puts the data into SPI1's buffer and then polls the chip's status, which overwrites the first
+    // word when reads have extra dummy cycles. At 20 MHz there are none (bootloader_flash_config_esp32.c,
+    // bootloader_flash_dummy_config).
+    .flash_setup =
+        {
+            {0x3ff4201c, ALL, 0x80000000}, // SPI_USER of SPI1: SPI_USR_COMMAND, which a reset sets
+            {0x3ffae290, 0xffff00ff, 0},   // g_rom_spiflash_dummy_len_plus[1]
         },
     .usb_serial = 0,
     .crypt_count = {0x3ff5a000, 20, 7}, // EFUSE_RD_FLASH_CRYPT_CNT

@@ -31,6 +31,7 @@ struct chip_rom {
     uint32_t flash_erase_sector;
     uint32_t flash_erase_block;
     uint32_t flash_config_param;
+    uint32_t flash_config_clk; ///< 0 where the clock is left as it is
     uint32_t cache_disable[2]; ///< takes the flash from the caches; the second: data cache, 0 where there is none
     uint32_t uart_tx_one_char;
     uint32_t delay_us;
@@ -49,6 +50,8 @@ struct chip {
     struct chip_step watchdogs[CHIP_STEPS];
     /// Feeding the RTC watchdog, which the boot loader leaves on.
     struct chip_step feed[4];
+    /// Before the first flash call, where the ROM's functions rely on more than they set themselves.
+    struct chip_step flash_setup[3];
     uint32_t usb_serial; ///< the USB serial port's registers; 0: none
     /// Number of times that flash encryption was switched: with an odd number of ones it is on.
     struct chip_field crypt_count;

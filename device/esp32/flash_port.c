@@ -9,6 +9,10 @@
 #define SMALLEST    0x100000u
 #define LARGEST     0x1000000u
 
+/// Arguments of esp_rom_spiflash_config_clk: what the clock of 80 MHz is divided by, and the controller.
+#define CLOCK_20_MHZ 4u
+#define SPI1         1u
+
 static int port_read(void *context, uint32_t address, void *buffer, uint32_t length) {
     (void)context;
     watchdog_feed();
@@ -48,7 +52,13 @@ static uint32_t size_in_header(void) {
     return size <= LARGEST ? size : 0;
 }
 
-/// The ROM refuses what lies past the size that it knows, which is the boot loader's.
+/// Bytes of the chip by its JEDEC id: past them addresses wrap round.
+static uint32_t size_of_chip(void) {
+    uint32_t shift = rom_flash_chip()->id & 0xffu;
+    return shift < 32 ? 1u << shift : 0;
+}
+
+/// The ROM refuses what lies past the size that it knows.
 static void set_rom_size(uint32_t size) {
     (void)rom_call(chip.rom.flash_config_param, rom_flash_chip()->id, size, ONESLOT_BLOCK_SIZE, ONESLOT_SECTOR_SIZE,
                    ONESLOT_PAGE_SIZE, rom_flash_chip()->status_mask);
@@ -60,6 +70,10 @@ void flash_port_open(struct oneslot_flash *flash) {
             (void)rom_call_1(chip.rom.cache_disable[i], 0);
         }
     }
+    if (chip.rom.flash_config_clk != 0) {
+        (void)rom_call(chip.rom.flash_config_clk, CLOCK_20_MHZ, SPI1, 0, 0, 0, 0);
+    }
+    register_steps(chip.flash_setup);
     flash->context = 0;
     flash->read = port_read;
     flash->program = port_program;
@@ -67,7 +81,7 @@ void flash_port_open(struct oneslot_flash *flash) {
     flash->erase_block = port_erase_block;
 
     uint32_t size = size_in_header();
-    if (size > rom_flash_chip()->chip_size) {
+    if (size > rom_flash_chip()->chip_size && size <= size_of_chip()) {
         set_rom_size(size);
     }
     flash->size = rom_flash_chip()->chip_size < LARGEST ? rom_flash_chip()->chip_size : LARGEST;

@@ -1,6 +1,7 @@
 /*
  * Entry of the installer on the RISC-V chips. Interrupts are masked; exceptions stay with the vectors that are set.
  */
+    .option arch, +zicsr
     .section .text.entry, "ax"
     .global installer_entry
     .align 2

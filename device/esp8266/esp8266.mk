@@ -69,7 +69,7 @@ $(ESP)/installer.elf: $(ESP_INSTALLER_OBJECTS) $(ESP)/installer.ld $(ESP)/decode
 	$(call say,LINK,$@)
 	$(Q)$(XCC) $(ESP_CFLAGS) -flto $(ESP_LDFLAGS) -T $(ESP)/installer.ld -T $(ESP)/decoder.ld -Wl,-Map=$(@:.elf=.map) $(ESP_INSTALLER_OBJECTS) -lgcc -o $@
 
-ESP_MKIMAGE := $(ESP_ROOM)/mkimage.py
+ESP_MKIMAGE := $(DEVICE_ROOM)/mkimage.py
 $(ESP)/loader.bin: $(ESP)/loader.elf $(ESP_MKIMAGE)
 	$(call say,IMAGE,$@)
 	$(Q)python3 $(ESP_MKIMAGE) $< -o $@ --limit 4096
