@@ -4,6 +4,9 @@
  */
 #include <stdint.h>
 
+/// Shown by esptool and by the application that looks at the partition.
+#define INSTALLER_VERSION "0.1.0"
+
 /// Source: ESP-IDF, components/esp_app_format/include/esp_app_desc.h, esp_app_desc_t.
 struct application_descriptor {
     uint32_t magic;

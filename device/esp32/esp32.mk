@@ -11,7 +11,7 @@ RVPREFIX ?= riscv64-unknown-elf-
 RVCC := $(RVPREFIX)gcc
 
 ESP32_CPPFLAGS := -Iinclude -I$(ESP32_ROOM) $(DEVICE_CPPFLAGS) -isystem $(LITTLEFS) -isystem $(BEARSSL)/inc \
-    -isystem $(BEARSSL)/src $(LFS_FLAGS) -DLFS_READONLY -DLFS_NO_MALLOC -DINSTALLER_VERSION='"0.1.0"'
+    -isystem $(BEARSSL)/src $(LFS_FLAGS) -DLFS_READONLY -DLFS_NO_MALLOC
 ESP32_CFLAGS := -std=c11 -Os -ffreestanding -ffunction-sections -fdata-sections -fno-common \
     -fno-tree-loop-distribute-patterns -fcallgraph-info=su $(WARNINGS) $(ESP32_CPPFLAGS)
 ESP32_LDFLAGS := -nostdlib -Wl,--gc-sections -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments
