@@ -79,8 +79,8 @@ static int make_all(void **state) {
     thin_out(old_image, OLD_SIZE, 3);
     thin_out(new_image, NEW_SIZE, 4);
     flash_bytes = malloc(FLASH_SIZE);
-    return flash_bytes == NULL || !compress_image(old_image, OLD_SIZE, &old_packed) ||
-           !compress_image(new_image, NEW_SIZE, &new_packed);
+    return flash_bytes == NULL || !compress_image(old_image, OLD_SIZE, ONESLOT_CHIP_ESP8266, &old_packed) ||
+           !compress_image(new_image, NEW_SIZE, ONESLOT_CHIP_ESP8266, &new_packed);
 }
 
 static int free_all(void **state) {
@@ -192,7 +192,7 @@ static void make_device(struct bench *bench, const struct parts *parts) {
                                             .watch = parts->watch,
                                             .trust = parts->trust};
     assert_int_equal(sim_provision(flash_bytes, &provision, NULL), ONESLOT_ERROR_NONE);
-    assert_int_equal(sim_device_create(&bench->device, flash_bytes, FLASH_SIZE, 1), ONESLOT_ERROR_NONE);
+    assert_int_equal(sim_device_create(&bench->device, NULL, flash_bytes, FLASH_SIZE, 1), ONESLOT_ERROR_NONE);
     bench->device.old_firmware = (struct sim_firmware){old_image, OLD_SIZE};
     bench->device.new_firmware = (struct sim_firmware){new_image, NEW_SIZE};
     nor_copy(&bench->provisioned, &bench->device.nor);
@@ -550,7 +550,7 @@ static void cuts_amid_a_packaged_upgrade_do_no_harm(void **state) {
     struct campaign_settings *settings = &upgrade.settings;
     uint8_t *image = upgrade.new_image;
     thin_out(image, OLD_SIZE, 9);
-    assert_true(compress_image(image, OLD_SIZE, &packed));
+    assert_true(compress_image(image, OLD_SIZE, ONESLOT_CHIP_ESP8266, &packed));
     struct package_content content = {.header_size = ONESLOT_PACKAGE_HEADER,
                                       .version = {.major = 2},
                                       .chip = ONESLOT_CHIP_ESP8266,

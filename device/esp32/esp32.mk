@@ -64,7 +64,9 @@ ALL += $(ESP32_CHIPS:%=$(BUILD)/%/installer.bin) $(BUILD)/esp32/sizes.txt
 SIZE_ROOMS += esp32
 # What the deepest of the ROM's functions takes, with the windows that it spills.
 ESP32_ROM_STACK := 640
+# As in memory/CHIP.ld.
+ESP32_STACK := 0x4000
 $(BUILD)/esp32/sizes.txt: $(DEVICE_ROOM)/sizes.py $(ESP32_CHIPS:%=$(BUILD)/%/installer.bin)
 	@mkdir -p $(@D)
 	$(Q)python3 $(DEVICE_ROOM)/sizes.py --rom-stack $(ESP32_ROM_STACK) $(foreach chip,$(ESP32_CHIPS), \
-	    $(chip):$(BUILD)/$(chip)/installer.elf:$(BUILD)/$(chip)/installer.bin:installer_main:$(BUILD)/$(chip)/installer.elf.ltrans0.ltrans.ci) > $@
+	    $(chip):$(BUILD)/$(chip)/installer.elf:$(BUILD)/$(chip)/installer.bin:installer_main:$(BUILD)/$(chip)/installer.elf.ltrans0.ltrans.ci:$(ESP32_STACK)) > $@
