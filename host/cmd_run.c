@@ -13,6 +13,7 @@
 #include "host/ram_flash.h"
 #include "host/run_checks.h"
 #include "host/tool.h"
+#include "oneslot/chip.h"
 #include "oneslot/layout.h"
 
 #define FLASH_MAX BOARD_FLASH_MAX
@@ -202,7 +203,6 @@ static void show_line(void *context, const char *line, size_t length, bool over)
 
 static void set_mailbox(struct board *board, const struct run_options *options, uint32_t size, uint32_t displaced) {
     struct board_mailbox *mailbox = board_mailbox(board);
-    mailbox->magic = BOARD_MAGIC;
     mailbox->flash_size = size;
     mailbox->cut_at = options->cut_at;
     mailbox->tear = options->tear;
@@ -443,7 +443,7 @@ int cmd_run(int argc, char **argv) {
     }
     status = load(&run);
     if (status == TOOL_OK) {
-        if (board_open(&run.board)) {
+        if (board_open(&run.board, ONESLOT_CHIP_ESP8266)) {
             status = boot(&run);
             board_close(&run.board);
         } else {
