@@ -42,7 +42,7 @@ static int write_file(const char *path, const struct compressed *compressed) {
 
 static int compress(const uint8_t *image, size_t size, const char *output) {
     struct compressed compressed;
-    if (!compress_image(image, (uint32_t)size, &compressed)) {
+    if (!compress_image(image, (uint32_t)size, COMPRESS_ANY_CHIP, &compressed)) {
         fprintf(stderr, "compress: failed\n");
         return 1;
     }

@@ -17,6 +17,7 @@ const struct oneslot_chip oneslot_esp8266 = {
             .memory_end = 0x4010f000,
             .stack_start = 0x3fffeb30, /* end of the boot ROM's own variables */
             .stack_end = 0x40000000,
+            .installer_entry = 0x4010bf00, /* device/esp8266/memory.h, STAGE_ENTRY */
         },
     .prove = oneslot_image_prove,
     .read_layout = read_layout,

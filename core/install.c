@@ -71,6 +71,7 @@ struct demand {
 static enum oneslot_error look_inside(struct oneslot_install *install, const struct demand *demand) {
     uint8_t first[4] = {0};
     install->packaged = false;
+    install->installer_inside = false;
     if (install->trust_error != ONESLOT_ERROR_NONE) {
         return install->trust_error;
     }
@@ -101,6 +102,12 @@ static const uint8_t *image_expected(const struct oneslot_install *install, cons
     return oneslot_package_has(&install->package, ONESLOT_TLV_UNPACKED) ? install->package.unpacked_sha256 : NULL;
 }
 
+/// End of the firmware's region. An installer that could not be moved home again (self_update.c) lies at its end.
+static uint32_t firmware_end(const struct oneslot_install *install) {
+    uint32_t installer = install->record.installer;
+    return installer != 0 && installer < install->layout.firmware ? installer : install->layout.firmware;
+}
+
 /// Reads all of the image, and looks whether it may be put on this device.
 static enum oneslot_error prove_image(struct oneslot_install *install, const uint8_t *expected) {
     enum oneslot_error error =
@@ -113,7 +120,7 @@ static enum oneslot_error prove_image(struct oneslot_install *install, const uin
     }
     install->image.target += install->layout.application;
     struct oneslot_image_limits limits = install->chip->limits;
-    limits.firmware = install->layout.firmware;
+    limits.firmware = firmware_end(install);
     limits.map = &install->map;
     limits.expected = expected;
     error = oneslot_image_allowed(&install->image, &limits, &install->source);
@@ -136,7 +143,8 @@ static enum oneslot_error prove(struct oneslot_install *install, const struct de
     }
     error = look_inside(install, demand);
     if (error == ONESLOT_ERROR_NONE) {
-        error = prove_image(install, image_expected(install, demand));
+        error = install->installer_inside ? install->self_update->prove(install)
+                                          : prove_image(install, image_expected(install, demand));
     }
     if (error != ONESLOT_ERROR_NONE) {
         oneslot_source_close(&install->source);
@@ -249,6 +257,24 @@ static enum oneslot_error begin(struct oneslot_install *install, const struct at
     return append(install, ONESLOT_STATE_INSTALLING, ONESLOT_ERROR_NONE);
 }
 
+/// The package holds an installer. It is no help against a damaged application.
+static enum oneslot_error replace_installer(struct oneslot_install *install, const struct attempt *attempt) {
+    if ((attempt->flags & (ONESLOT_REQUEST_FALLBACK | ONESLOT_REQUEST_RECOVERY)) != 0) {
+        return ONESLOT_ERROR_PACKAGE_INSTALLER;
+    }
+    memcpy(install->record.attempted, install->image.sha256, sizeof install->record.attempted);
+    if ((attempt->flags & ONESLOT_REQUEST_WATCH) != 0) {
+        memcpy(install->record.watched, install->image.sha256, sizeof install->record.watched);
+    }
+    tell_proven(install, false);
+    enum oneslot_error error = install->self_update->replace(install);
+    if (error == ONESLOT_ERROR_NONE) {
+        error = append(install, ONESLOT_STATE_DONE, ONESLOT_ERROR_NONE);
+        tell_outcome(install, error);
+    }
+    return error;
+}
+
 /// One attempt at one file, from the proof on. `committed` tells whether anything may have been touched.
 static enum oneslot_error try_file(struct oneslot_install *install, const struct attempt *attempt,
                                    const uint8_t *expected, bool *committed) {
@@ -259,6 +285,11 @@ static enum oneslot_error try_file(struct oneslot_install *install, const struct
         return error;
     }
     struct oneslot_record before = install->record;
+    if (install->installer_inside) {
+        error = replace_installer(install, attempt);
+        oneslot_source_close(&install->source);
+        return error;
+    }
     memmove(install->record.path, install->path, ONESLOT_PATH_MAX);
     error = begin(install, attempt);
     if (error == ONESLOT_ERROR_NONE) {
@@ -462,6 +493,12 @@ enum oneslot_error oneslot_install_run(struct oneslot_install *install) {
     error = oneslot_map_read(&install->map, install->flash, install->layout.map, install->buffer);
     if (error != ONESLOT_ERROR_NONE) {
         return serve_without_map(install, error);
+    }
+    if (install->record.installer_before != 0 && install->self_update != NULL) {
+        error = install->self_update->settle(install);
+        if (error != ONESLOT_ERROR_NONE) {
+            return error;
+        }
     }
     switch (install->record.state) {
     case ONESLOT_STATE_REQUESTED:

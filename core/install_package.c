@@ -26,6 +26,9 @@ static enum oneslot_error start_unpacking(struct oneslot_install *install) {
         return ONESLOT_ERROR_PACKAGE_CODEC;
     }
     enum oneslot_error error = oneslot_unpack_parameters(&stream, package->parameters, package->parameters_size);
+    if (!error && !oneslot_filter_suits(stream.filter, install->chip->number)) {
+        error = ONESLOT_ERROR_PACKAGE_CODEC;
+    }
     return error ? error : oneslot_unpack_start(&install->unpack, &stream, read_packed, install);
 }
 
@@ -114,12 +117,16 @@ static enum oneslot_error check_device(struct oneslot_install *install) {
     memcpy(board, install->trust.board, sizeof install->trust.board);
     oneslot_version_decode(&installed, record->image_version);
     oneslot_version_decode(&floor, record->floor);
+    // An installer has versions of its own: what is known here are the application's.
+    bool of_application = !install->installer_inside;
     const struct oneslot_package_device device = {
         .chip = install->chip->number,
         .board = board,
-        .installed = is_known(record->image_version, sizeof record->image_version) ? &installed : NULL,
-        .floor = &floor,
-        .image_sha256 = is_known(record->installed, sizeof record->installed) ? record->installed : NULL,
+        .installed =
+            of_application && is_known(record->image_version, sizeof record->image_version) ? &installed : NULL,
+        .floor = of_application ? &floor : NULL,
+        .image_sha256 =
+            of_application && is_known(record->installed, sizeof record->installed) ? record->installed : NULL,
     };
     return oneslot_package_allowed(&install->package, &device);
 }
@@ -134,7 +141,8 @@ enum oneslot_error oneslot_install_package(struct oneslot_install *install, cons
     if (!error && expected != NULL) {
         error = check_file(install, expected);
     }
-    if (!error && oneslot_package_has(&install->package, ONESLOT_TLV_INSTALLER)) {
+    install->installer_inside = !error && oneslot_package_has(&install->package, ONESLOT_TLV_INSTALLER);
+    if (install->installer_inside && (resumed || install->self_update == NULL)) {
         error = ONESLOT_ERROR_PACKAGE_INSTALLER;
     }
     if (!error && !resumed) {

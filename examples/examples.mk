@@ -2,7 +2,7 @@
 
 EXAMPLE := $(BUILD)/examples
 EXAMPLE_ROOM := examples/upgrade
-EXAMPLE_CORE := $(addprefix core/, api.c journal.c flash.c layout.c version.c error.c) $(wildcard core/status_text.c)
+EXAMPLE_CORE := $(addprefix core/, api.c journal.c flash.c crc32.c layout.c version.c error.c) $(wildcard core/status_text.c)
 EXAMPLE_SOURCES := $(addprefix $(EXAMPLE_ROOM)/, start.S table.S firmware.c) \
     $(addprefix $(ESP_ROOM)/, flash_port.c console.c strings.c) $(EXAMPLE_CORE)
 
@@ -38,7 +38,7 @@ endef
 $(foreach version,1 2,$(eval $(call EXAMPLE_RULES,$(version))))
 
 ALL += $(EXAMPLE)/firmware-v1.bin $(EXAMPLE)/firmware-v2.bin
-ESP_SIZE_OF += example:$(EXAMPLE)/firmware-v1.elf:$(EXAMPLE)/firmware-v1.bin:firmware_main:$(EXAMPLE)/v1
+ESP_SIZE_OF += example:$(EXAMPLE)/firmware-v1.elf:$(EXAMPLE)/firmware-v1.bin:firmware_main:$(EXAMPLE)/v1:
 ESP_SIZE_NEEDS += $(EXAMPLE)/firmware-v1.bin
 
 .PHONY: demo-map

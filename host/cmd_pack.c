@@ -74,7 +74,7 @@ static int look_inside(struct pack *pack, const char *path, const uint8_t *bytes
 static int compress(struct pack *pack, struct compressed *packed) {
     struct package_content *content = &pack->content;
     _Static_assert(sizeof packed->parameters <= sizeof content->parameters, "a codec's parameters fit their entry");
-    if (!compress_image(content->image, content->image_size, packed)) {
+    if (!compress_image(content->image, content->image_size, content->chip, packed)) {
         return tool_fail(pack->json, ONESLOT_ERROR_NONE, "the image could not be compressed");
     }
     if (packed->stream.packed_size >= content->image_size) {

@@ -75,7 +75,7 @@ _ERRORS = """\
 97 the package's version is lower than one that was confirmed on this device
 98 the package does not replace the version or the base image that is installed
 99 this device has a key: it takes a signed package, no plain image
-100 the package holds an installer, which cannot be replaced in this way yet
+100 the package holds an installer, which is not what is needed here
 101 the installer on this device takes no packages
 102 the package holds no installer that would start on this chip
 """

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "broken"))
-from variants import JOURNAL_VARIANTS, PACKAGE_VARIANTS, VARIANTS  # noqa: E402
+from variants import JOURNAL_VARIANTS, PACKAGE_VARIANTS, SELF_UPDATE_VARIANTS, VARIANTS  # noqa: E402
 
 CFLAGS = ["-std=c11", "-O2", "-w", "-D_DEFAULT_SOURCE", "-DLFS_NO_DEBUG", "-DLFS_NO_WARN", "-DLFS_NO_ERROR",
           "-DLFS_NO_ASSERT"]
@@ -80,4 +80,11 @@ PACKAGE_TEST = ("test_install_package.c", "small_upgrade.c", "synthetic.c", "../
 @pytest.mark.parametrize("variant", PACKAGE_VARIANTS, ids=lambda variant: variant.name)
 def test_a_broken_handling_of_packages_is_caught(repo, build, tmp_path, variant):
     program = build_campaign(repo, build, tmp_path, variant, PACKAGE_TEST, ("-lcmocka", "-llzma"))
+    assert run_campaign(program)[0] > 0, f"not caught: {variant.what}"
+
+
+@pytest.mark.parametrize("variant", SELF_UPDATE_VARIANTS, ids=lambda variant: variant.name)
+def test_a_broken_self_update_is_caught(repo, build, tmp_path, variant):
+    tests = ("test_self_update.c", "synthetic.c", "../host/pack/build.c")
+    program = build_campaign(repo, build, tmp_path, variant, tests, ("-lcmocka",))
     assert run_campaign(program)[0] > 0, f"not caught: {variant.what}"

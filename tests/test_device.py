@@ -3,15 +3,17 @@
 Most tests use the example firmware as an application, so they need no real one.
 """
 
+import re
 import shutil
 import struct
 import subprocess
+import sys
 import zlib
 
 import pytest
 
 LOADER_LIMIT = 4096
-INSTALLER_LIMIT = 32768
+INSTALLER_LIMIT = 32768 - 4096
 DISPLACED = 0xF4000
 INSTALLER = 0xF8000
 CANNOT_UNPACK = "oneslot: the installer is damaged, it cannot be unpacked"
@@ -113,6 +115,34 @@ def test_installer_is_packed_alike_each_time(build, tmp_path):
 
 def test_kept_sizes_are_those_of_the_build(build, repo):
     assert (repo / "device/esp8266/SIZES").read_text() == (build / "esp8266/sizes.txt").read_text()
+
+
+def installer_stack(build, repo, graph, limit=""):
+    """What sizes.py says of the installer with that call graph beside the stage's."""
+    parts = [build / "esp8266" / name for name in ("installer.elf", "stage.elf", "installer.bin", "stage")]
+    argument = f"installer:{parts[0]}+{parts[1]}:{parts[2]}:installer_main:{graph}+{parts[3]}:{limit}"
+    return subprocess.run([sys.executable, repo / "device/esp8266/sizes.py", argument], capture_output=True, text=True)
+
+
+def test_the_stack_is_counted_through_pointers_and_into_the_stage(build, repo, tmp_path):
+    graph = build / "esp8266" / "installer.elf.ltrans0.ltrans.ci"
+    counted = int(installer_stack(build, repo, graph).stdout.split()[-1])
+    deeper = tmp_path / "deeper.ci"
+    # Down there: the installer, the stage's decoder, the installer's reader, littlefs, the flash port.
+    deeper.write_text(re.sub(r"(port_read\\n[^\\]*\\n)16 ", r"\g<1>9000 ", graph.read_text()))
+    assert int(installer_stack(build, repo, deeper).stdout.split()[-1]) > max(9700, counted)
+    over = installer_stack(build, repo, graph, counted - 1)
+    assert over.returncode != 0 and f"{counted} bytes of stack" in over.stderr
+
+
+def test_a_call_through_a_pointer_that_is_not_accounted_for_is_named(build, repo, tmp_path):
+    graph = (build / "esp8266" / "installer.elf.ltrans0.ltrans.ci").read_text()
+    strange = tmp_path / "strange.ci"
+    strange.write_text(graph.replace("core/flash.c:", "core/other.c:"))
+    assert "pointer in core/other.c" in installer_stack(build, repo, strange).stderr
+    called = re.compile(r"edge: .*targetname: \"[^\"]*:carry_out")
+    strange.write_text("".join(line for line in graph.splitlines(True) if not called.match(line)))
+    assert "carry_out" in installer_stack(build, repo, strange).stderr
 
 
 def test_a_constant_that_is_read_by_bytes_is_not_let_into_the_loader(build, repo, tmp_path):

@@ -79,8 +79,8 @@ static int make_all(void **state) {
     thin_out(old_image, OLD_SIZE, 3);
     thin_out(new_image, NEW_SIZE, 4);
     flash_bytes = malloc(FLASH_SIZE);
-    return flash_bytes == NULL || !compress_image(old_image, OLD_SIZE, &old_packed) ||
-           !compress_image(new_image, NEW_SIZE, &new_packed);
+    return flash_bytes == NULL || !compress_image(old_image, OLD_SIZE, ONESLOT_CHIP_ESP8266, &old_packed) ||
+           !compress_image(new_image, NEW_SIZE, ONESLOT_CHIP_ESP8266, &new_packed);
 }
 
 static int free_all(void **state) {
@@ -550,7 +550,7 @@ static void cuts_amid_a_packaged_upgrade_do_no_harm(void **state) {
     struct campaign_settings *settings = &upgrade.settings;
     uint8_t *image = upgrade.new_image;
     thin_out(image, OLD_SIZE, 9);
-    assert_true(compress_image(image, OLD_SIZE, &packed));
+    assert_true(compress_image(image, OLD_SIZE, ONESLOT_CHIP_ESP8266, &packed));
     struct package_content content = {.header_size = ONESLOT_PACKAGE_HEADER,
                                       .version = {.major = 2},
                                       .chip = ONESLOT_CHIP_ESP8266,

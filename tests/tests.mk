@@ -26,6 +26,8 @@ $(BUILD)/host/tests/test_unpack: $(call host_objects,$(PACK_CODEC_SOURCES))
 $(BUILD)/asan/tests/test_unpack: $(call asan_objects,$(PACK_CODEC_SOURCES))
 $(BUILD)/host/tests/test_install_package: $(call host_objects,$(PACK_CODEC_SOURCES) host/pack/build.c)
 $(BUILD)/asan/tests/test_install_package: $(call asan_objects,$(PACK_CODEC_SOURCES) host/pack/build.c)
+$(BUILD)/host/tests/test_self_update: $(call host_objects,host/pack/build.c)
+$(BUILD)/asan/tests/test_self_update: $(call asan_objects,host/pack/build.c)
 
 # Programs that only tests use; other fragments add to it (the sanitized host tool, broken variants).
 TEST_PROGRAMS += $(HOST_TESTS) $(ASAN_TESTS) $(if $(wildcard host/host.mk),$(BUILD)/asan/oneslot)

@@ -9,6 +9,7 @@
 #include "device/esp8266/packed.h"
 #include "host/pack/compress.h"
 #include "oneslot/layout.h"
+#include "oneslot/package.h"
 
 /// Code and data of any ESP8266 program.
 #define PROGRAM_MAX 0x20000u
@@ -82,7 +83,7 @@ int main(int count, char **arguments) {
     if (code_size == 0 || data_size == 0) {
         return fail(arguments[code_size == 0 ? 1 : 2], "it is empty, too large or cannot be read");
     }
-    if (!compress_image(program, code_size + data_size, &packed)) {
+    if (!compress_image(program, code_size + data_size, ONESLOT_CHIP_ESP8266, &packed)) {
         return fail(arguments[1], "it cannot be compressed");
     }
     if (packed.stream.packed_size > PACKED_MAX - HEADER) {

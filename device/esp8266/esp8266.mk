@@ -4,20 +4,27 @@
 
 ESP := $(BUILD)/esp8266
 ESP_ROOM := device/esp8266
-ESP_CPPFLAGS := -Iinclude -I$(ESP_ROOM) -isystem $(ESP_ROOM)/include -isystem $(LITTLEFS) -isystem $(BEARSSL)/inc \
+ESP_CPPFLAGS := -I. -Iinclude -I$(ESP_ROOM) -isystem $(ESP_ROOM)/include -isystem $(LITTLEFS) -isystem $(BEARSSL)/inc \
     -isystem $(BEARSSL)/src $(LFS_FLAGS) -DLFS_READONLY -DLFS_NO_MALLOC
 ESP_CFLAGS := -std=c11 -Os -ffreestanding -mlongcalls -ffunction-sections -fdata-sections -fno-common \
     -fno-tree-loop-distribute-patterns -fcallgraph-info=su $(WARNINGS) $(ESP_CPPFLAGS)
+# For the installer's image, which is compressed: instructions stay in the order in which they were written, so that what
+# was written alike comes out alike, and targets of jumps are not filled up to words.
+ESP_ALIKE_CFLAGS := -fno-schedule-insns2 -mno-target-align
 # Constants of loader and stage are read as words: no table of jumps, no constant that is an array of bytes.
 ESP_WORDS_CFLAGS := -fno-jump-tables -fno-tree-switch-conversion
 ESP_LDFLAGS := -nostdlib -Wl,--gc-sections -Wl,--fatal-warnings
 
 ESP_LOADER_SOURCES := $(addprefix $(ESP_ROOM)/, start_loader.S loader.c segments.c flash_port.c console.c) \
-    $(addprefix core/, flash.c layout.c journal.c boot.c)
-ESP_DECODER_SOURCES := core/unpack.c core/unpack_filter.c
-ESP_STAGE_SOURCES := $(addprefix $(ESP_ROOM)/, start_stage.S stage.c console.c) core/layout.c $(ESP_DECODER_SOURCES)
-ESP_INSTALLER_SOURCES := $(addprefix $(ESP_ROOM)/, start_installer.S installer.c flash_port.c console.c strings.c) \
-    $(filter-out $(ESP_DECODER_SOURCES),$(CORE_SOURCES)) $(LITTLEFS_SOURCES) $(BEARSSL_SOURCES)
+    $(addprefix core/, flash.c crc32.c layout.c journal.c boot.c)
+ESP_DECODER_SOURCES := core/unpack.c core/unpack_xtensa.c
+# What the installer finds in the stage, and what other chips need.
+ESP_SHARED_SOURCES := $(ESP_DECODER_SOURCES) core/crc32.c $(ESP_ROOM)/console.c
+ESP_NOT_HERE := core/unpack_filter.c core/unpack_riscv.c
+ESP_STAGE_SOURCES := $(addprefix $(ESP_ROOM)/, start_stage.S stage.c filter.c) $(ESP_SHARED_SOURCES)
+ESP_INSTALLER_SOURCES := $(addprefix $(ESP_ROOM)/, start_installer.S installer.c flash_port.c strings.c checksums.c) \
+    $(filter-out $(ESP_SHARED_SOURCES) $(ESP_NOT_HERE),$(CORE_SOURCES)) \
+    deps/littlefs/lfs.c $(filter-out deps/bearssl/src/hash/md5.c,$(BEARSSL_SOURCES))
 esp_objects = $(patsubst %,$(ESP)/$(1)/%.o,$(basename $(2)))
 ESP_LOADER_OBJECTS := $(call esp_objects,loader,$(ESP_LOADER_SOURCES))
 ESP_STAGE_OBJECTS := $(call esp_objects,stage,$(ESP_STAGE_SOURCES))
@@ -46,8 +53,8 @@ $(ESP)/$(1).ld: $(ESP_ROOM)/$(1).ld.in $(ESP_ROOM)/memory.h
 	$$(Q)$(XCC) -E -P -x c -I$(ESP_ROOM) $$< -o $$@
 endef
 $(eval $(call ESP_RULES,loader,$(ESP_WORDS_CFLAGS)))
-$(eval $(call ESP_RULES,stage,$(ESP_WORDS_CFLAGS)))
-$(eval $(call ESP_RULES,installer,-flto))
+$(eval $(call ESP_RULES,stage,$(ESP_WORDS_CFLAGS) $(ESP_ALIKE_CFLAGS)))
+$(eval $(call ESP_RULES,installer,-flto $(ESP_ALIKE_CFLAGS)))
 
 $(ESP)/loader.elf: $(ESP_ROOM)/check_loader $(ESP_LOADER_OBJECTS) $(ESP)/loader.ld $(ESP_ROOM)/rom.ld
 	$(call say,LINK,$@)
@@ -59,14 +66,14 @@ $(ESP)/stage.elf: $(ESP_ROOM)/check_loader $(ESP_STAGE_OBJECTS) $(ESP)/stage.ld 
 	$(Q)$(XCC) $(ESP_LDFLAGS) -T $(ESP)/stage.ld -Wl,-Map=$(@:.elf=.map) $(ESP_STAGE_OBJECTS) -lgcc -o $@
 	$(Q)$(ESP_ROOM)/check_loader $(@:.elf=.map)
 
-# Where the installer finds the decoder.
+# Where the installer finds what the stage has.
 $(ESP)/decoder.ld: $(ESP)/stage.elf
 	$(call say,GEN,$@)
-	$(Q)$(XNM) $< | awk '$$3 ~ /^oneslot_unpack_/ { print "PROVIDE(" $$3 " = 0x" $$1 ");" }' > $@
+	$(Q)$(XNM) $< | awk '$$3 ~ /^(oneslot_unpack_|oneslot_crc32$$|console_)/ { print "PROVIDE(" $$3 " = 0x" $$1 ");" }' > $@
 
 $(ESP)/installer.elf: $(ESP_INSTALLER_OBJECTS) $(ESP)/installer.ld $(ESP)/decoder.ld $(ESP_ROOM)/rom.ld
 	$(call say,LINK,$@)
-	$(Q)$(XCC) $(ESP_CFLAGS) -flto $(ESP_LDFLAGS) -T $(ESP)/installer.ld -T $(ESP)/decoder.ld -Wl,-Map=$(@:.elf=.map) $(ESP_INSTALLER_OBJECTS) -lgcc -o $@
+	$(Q)$(XCC) $(ESP_CFLAGS) -flto $(ESP_ALIKE_CFLAGS) $(ESP_LDFLAGS) -T $(ESP)/installer.ld -T $(ESP)/decoder.ld -Wl,-Map=$(@:.elf=.map) $(ESP_INSTALLER_OBJECTS) -lgcc -o $@
 
 ESP_MKIMAGE := $(ESP_ROOM)/mkimage.py
 $(ESP)/loader.bin: $(ESP)/loader.elf $(ESP_MKIMAGE)
@@ -89,7 +96,7 @@ $(ESP)/installer.packed: $(ESP_PACKER) $(ESP)/installer.text $(ESP)/installer.da
 
 $(ESP)/installer.bin: $(ESP)/stage.elf $(ESP)/installer.packed $(ESP_MKIMAGE)
 	$(call say,IMAGE,$@)
-	$(Q)python3 $(ESP_MKIMAGE) $< --segment $(ESP)/installer.packed -o $@ --limit 32768
+	$(Q)python3 $(ESP_MKIMAGE) $< --segment $(ESP)/installer.packed -o $@ --limit 28672
 
 ALL += $(ESP)/loader.bin $(ESP)/installer.bin $(ESP)/sizes.txt
 
@@ -97,10 +104,11 @@ ALL += $(ESP)/loader.bin $(ESP)/installer.bin $(ESP)/sizes.txt
 
 # What each image takes: printed, and compared with the figures that are kept. The examples add theirs.
 ESP_SIZES := $(ESP_ROOM)/SIZES
+memory_of = $(shell sed -n 's/^\#define $(1) *//p' $(ESP_ROOM)/memory.h)
 ESP_SIZE_OF := \
-    loader:$(ESP)/loader.elf:$(ESP)/loader.bin:loader_main:$(ESP)/loader \
-    stage:$(ESP)/stage.elf::stage_main:$(ESP)/stage \
-    installer:$(ESP)/installer.elf:$(ESP)/installer.bin:installer_main:$(ESP)/installer.elf.ltrans0.ltrans.ci
+    loader:$(ESP)/loader.elf+$(ESP)/stage.elf:$(ESP)/loader.bin:loader_main:$(ESP)/loader+$(ESP)/stage: \
+    stage:$(ESP)/stage.elf::stage_main:$(ESP)/stage: \
+    installer:$(ESP)/installer.elf+$(ESP)/stage.elf:$(ESP)/installer.bin:installer_main:$(ESP)/installer.elf.ltrans0.ltrans.ci+$(ESP)/stage:$(call memory_of,INSTALLER_STACK_SIZE)
 ESP_SIZE_NEEDS := $(ESP)/loader.bin $(ESP)/installer.bin
 
 .PHONY: size-update

@@ -3,6 +3,7 @@
  */
 #include "oneslot/install.h"
 #include "oneslot/install_package.h"
+#include "oneslot/self_update.h"
 
 #include "console.h"
 #include "flash_port.h"
@@ -113,6 +114,8 @@ uint32_t installer_main(const struct oneslot_layout *layout, uint32_t applicatio
     install.flash = &flash;
     install.port = &port;
     install.take_package = oneslot_install_package;
+    install.self_update = &oneslot_self_update_in_flash;
+    install.running = layout->installer;
     install.application_broken = application_broken != 0;
     enum oneslot_error error = oneslot_install_run(&install);
     end_line(&screen);

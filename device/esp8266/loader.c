@@ -1,6 +1,6 @@
 /*
  * The loader: one sector at flash 0, run at every reset. It starts the application, or the installer when there is
- * work for it. It writes nothing but one word a boot while a trial is under way.
+ * work for it. It writes nothing but one word a boot while a trial is under way, or a new installer is.
  */
 #include "console.h"
 #include "flash_port.h"
@@ -36,29 +36,46 @@ static void __attribute__((noreturn)) wait_and_reset(const char *reason) {
     reset();
 }
 
-/// Lets the installer do its work. Returns whether it ran and found nothing to do; it resets when something was done.
-static bool run_installer(const struct oneslot_flash *flash, const struct oneslot_layout *layout, bool broken) {
-    struct segments_image image = {flash, layout->installer, layout->installer};
+/// Lets the installer at that address do its work. Returns whether it ran and found nothing to do; it resets when
+/// something was done. It is told in the layout where it was loaded from.
+static bool run_installer(const struct oneslot_flash *flash, struct oneslot_layout *layout, uint32_t address,
+                          bool broken) {
+    struct segments_image image = {flash, address, address};
 
-    if (segments_load(&image, SEGMENTS_CHECK) == 0) {
+    if (address == 0 || segments_load(&image, SEGMENTS_CHECK) == 0) {
         return false;
     }
     uint32_t entry = segments_load(&image, SEGMENTS_COPY);
     if (entry == 0) {
         return false;
     }
+    uint32_t home = layout->installer;
+    layout->installer = address;
     if (((installer_entry *)entry)(layout, broken) != 0) {
         reset();
     }
+    layout->installer = home;
     return true;
 }
 
+/// The installer that is to be entered, or any other that is whole.
+static bool run_any_installer(const struct oneslot_flash *flash, struct oneslot_layout *layout,
+                              const uint32_t places[ONESLOT_BOOT_PLACES], bool broken) {
+    for (uint32_t i = 0; i < ONESLOT_BOOT_PLACES; i++) {
+        if (run_installer(flash, layout, places[i], broken)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /// Does what the journal asks for. Returns whether the application may be started.
-static bool prepare(const struct oneslot_flash *flash, const struct oneslot_layout *layout, bool whole) {
+static bool prepare(const struct oneslot_flash *flash, struct oneslot_layout *layout, bool whole) {
     struct oneslot_journal journal = {flash, layout->journal};
     struct oneslot_record record;
     uint32_t slot = 0;
     uint32_t trial_used = 0;
+    uint32_t places[ONESLOT_BOOT_PLACES];
     bool watch = (layout->flags & ONESLOT_LAYOUT_WATCH) != 0 && rtc_get_reset_reason() != ROM_RESET_DEEP_SLEEP;
 
     // An empty journal is no error: `record` is all zero then, and so is the number of boots. A journal that cannot be
@@ -82,7 +99,8 @@ static bool prepare(const struct oneslot_flash *flash, const struct oneslot_layo
         if (!whole && record.state != ONESLOT_STATE_INSTALLING) {
             console_text("oneslot: application damaged, starting the installer\n");
         }
-        if (!run_installer(flash, layout, !whole)) {
+        oneslot_boot_installers(&journal, &record, slot, layout, places);
+        if (!run_any_installer(flash, layout, places, !whole)) {
             console_text("oneslot: the installer is damaged\n");
         }
         // Half of the new firmware and half of the old one may well pass the ROM's checksum.

@@ -37,6 +37,15 @@ int SPIUnlock(void);
 int SPI_read_status(struct rom_flash_chip *chip, uint32_t *status);
 int uart_tx_one_char(uint8_t character);
 void ets_delay_us(uint32_t microseconds);
+/// MD5 as everybody has it, over data that is readable by bytes. MD5Final wipes the first word alone.
+struct rom_md5 {
+    uint32_t state[4];
+    uint32_t bits[2];
+    uint8_t block[64];
+};
+void MD5Init(struct rom_md5 *md5);
+void MD5Update(struct rom_md5 *md5, const void *data, uint32_t length);
+void MD5Final(uint8_t digest[16], struct rom_md5 *md5);
 /// Asks for a reset and returns; the reset follows a moment later.
 void software_reset(void);
 /// Why the chip was reset; 5 is the timer's wake-up from deep sleep. Asking again gives the same answer.

@@ -3,8 +3,8 @@
 stack that its calls can need.
 
 The stack comes from the compiler's call graph (-fcallgraph-info=su). A call through a pointer is taken to reach the
-deepest function that nobody calls by name; such a function may call through a pointer once more, as littlefs does
-through our read function into the flash port. A function that the graph does not know is the boot ROM's.
+deepest of the functions that POINTERS has for its source file. A program may call functions of another one that is in
+memory with it, as the installer calls the stage's decoder. A function that no graph knows is the boot ROM's.
 """
 import argparse
 import os
@@ -13,6 +13,24 @@ import struct
 import sys
 
 ROM_FUNCTION = 160
+# Pushed by start_stage.S.
+STAGE_ENTRY = 16
+# What a call through a pointer can reach, by the file that it is made in.
+FLASH_PORT = ("port_read", "port_program", "port_erase_sector", "port_erase_block")
+POINTERS = {
+    "core/flash.c": FLASH_PORT,
+    "core/image.c": ("rom_loads", "eboot_loads"),
+    "core/image_prove.c": ("proof_progress",),
+    "core/install.c": ("oneslot_image_prove", "oneslot_install_package", "read_layout", "show_proven", "show_outcome"),
+    "core/install_steps.c": ("show_progress",),
+    "core/package_check.c": ("check_progress", "oneslot_p256_verify"),
+    "core/source.c": ("read_unpacked", "read_payload"),
+    "core/unpack.c": ("read_packed", "read_stream"),
+    "deps/littlefs/lfs.c": ("block_read", "block_program", "block_erase", "block_sync"),
+    "device/esp8266/loader.c": ("stage_main",),
+}
+# In a table that nobody calls through: BearSSL's general description of SHA-256.
+NEVER_CALLED = ("br_sha224_state", "br_sha224_set_state", "br_sha224_update")
 IRAM = 0x40100000
 FLASH_WINDOW = 0x40200000
 SYMBOL_TABLE = 2
@@ -20,7 +38,7 @@ NO_CONTENTS = 8
 ALLOCATED = 2
 INDIRECT = "__indirect_call"
 NODE = re.compile(r'node: \{ title: "([^"]*)" label: "([^"]*)"')
-EDGE = re.compile(r'edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"')
+EDGE = re.compile(r'edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"(?: label: "([^":]*))?')
 FRAME = re.compile(r"(\d+) bytes \((static|dynamic[^)]*)\)")
 
 
@@ -44,7 +62,20 @@ def linked_symbols(elf):
     return names
 
 
+def plain(name):
+    """A function's own name: without its file, and without what optimisation adds."""
+    return name.split(":")[-1].split("$")[0].split(".")[0]
+
+
+def pointed_to(file):
+    for known, functions in POINTERS.items():
+        if file.endswith(known):
+            return functions
+    sys.exit(f"sizes: a call through a pointer in {file}: say in POINTERS what it reaches")
+
+
 def read_graph(paths, linked):
+    """Frames of what was linked, and calls; a call through a pointer has (INDIRECT, file) for its target."""
     frames, calls = {}, {}
     for path in paths:
         with open(path, encoding="utf-8") as file:
@@ -52,39 +83,40 @@ def read_graph(paths, linked):
                 if match := NODE.match(line):
                     frame = FRAME.search(match[2])
                     if frame and match[1].split(":")[-1] in linked:
-                        frames[match[1]] = int(frame[1])
+                        frames[match[1]] = max(int(frame[1]), frames.get(match[1], 0))
                 elif match := EDGE.match(line):
-                    calls.setdefault(match[1], set()).add(match[2])
+                    target = (INDIRECT, match[3]) if match[2] == INDIRECT else match[2]
+                    calls.setdefault(match[1], set()).add(target)
     return frames, calls
 
 
 class Stack:
     """The deepest stack below each function."""
 
-    def __init__(self, frames, calls, indirect):
-        self.frames, self.calls, self.indirect = frames, calls, indirect
+    def __init__(self, frames, calls):
+        self.frames, self.calls = frames, calls
         self.known, self.path = {}, []
 
+    def below_pointer(self, file):
+        functions = pointed_to(file)
+        reached = [name for name in sorted(self.frames) if plain(name) in functions]
+        if not reached:
+            sys.exit(f"sizes: nothing that {file} calls through a pointer is in the call graph: {', '.join(functions)}")
+        return max(self.below(name) for name in reached)
+
     def below(self, name):
-        if name == INDIRECT:
-            return self.indirect
+        if isinstance(name, tuple):
+            return self.below_pointer(name[1])
         if name not in self.frames:
             return ROM_FUNCTION
         if name in self.path:
             sys.exit(f"sizes: {name} calls itself; the stack has no bound")
         if name not in self.known:
             self.path.append(name)
-            deepest = max((self.below(callee) for callee in sorted(self.calls.get(name, ()))), default=0)
+            deepest = max((self.below(callee) for callee in sorted(self.calls.get(name, ()), key=str)), default=0)
             self.path.pop()
-            self.known[name] = self.frames[name] + deepest
+            self.known[name] = self.frames[name] + deepest + (STAGE_ENTRY if name == "stage_main" else 0)
         return self.known[name]
-
-
-def reaches_pointer(name, calls, seen):
-    if name in seen:
-        return False
-    seen.add(name)
-    return any(callee == INDIRECT or reaches_pointer(callee, calls, seen) for callee in calls.get(name, ()))
 
 
 def deepest_stack(paths, root, linked):
@@ -93,13 +125,12 @@ def deepest_stack(paths, root, linked):
     if len(roots) != 1:
         sys.exit(f"sizes: {root} is not in the call graph")
     called = {callee for callees in calls.values() for callee in callees}
-    pointed = [name for name in frames if name not in called and name != roots[0]]
-    leaves = [name for name in pointed if not reaches_pointer(name, calls, set())]
-    indirect = 0
-    for group in (leaves, pointed):
-        stack = Stack(frames, calls, indirect)
-        indirect = max([indirect] + [stack.below(name) for name in group])
-    return Stack(frames, calls, indirect).below(roots[0])
+    accounted = {root, *NEVER_CALLED}.union(*POINTERS.values())
+    # One without a file in its name is for the other program.
+    forgotten = [name for name in frames if ":" in name and name not in called and plain(name) not in accounted]
+    if forgotten:
+        sys.exit(f"sizes: nobody calls {', '.join(forgotten)} by name: say in POINTERS who does")
+    return Stack(frames, calls).below(roots[0])
 
 
 def memory_use(elf):
@@ -117,11 +148,15 @@ def memory_use(elf):
     return code, data, zeroed
 
 
-def line_of(name, path, image, root, graph):
-    with open(path, "rb") as file:
-        elf = file.read()
-    code, data, zeroed = memory_use(elf)
-    stack = deepest_stack(graph, root, linked_symbols(elf))
+def line_of(name, paths, image, root, graph, limit):
+    elves = []
+    for path in paths:
+        with open(path, "rb") as file:
+            elves.append(file.read())
+    code, data, zeroed = memory_use(elves[0])
+    stack = deepest_stack(graph, root, set().union(*map(linked_symbols, elves)))
+    if limit and stack > int(limit, 0):
+        sys.exit(f"sizes: {name} can need {stack} bytes of stack and has {limit}")
     size = os.path.getsize(image) if image else "-"
     return f"{name:<14}{size:>8}{code:>8}{data:>8}{zeroed:>8}{stack:>8}"
 
@@ -136,12 +171,16 @@ def graph_files(argument):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", 1)[0])
-    parser.add_argument("image", nargs="+", help="NAME:ELF:IMAGE:ROOT:GRAPH, IMAGE may be empty, GRAPH is a .ci file or a folder of them")
+    parser.add_argument(
+        "image", nargs="+",
+        help="NAME:ELF:IMAGE:ROOT:GRAPH:LIMIT; GRAPH is a .ci file or a folder of them, LIMIT what there is of stack. "
+        "ELF+ELF and GRAPH+GRAPH: the programs that are called too. IMAGE and LIMIT may be empty")
     arguments = parser.parse_args()
     print(f"{'':<14}{'image':>8}{'code':>8}{'data':>8}{'zeroed':>8}{'stack':>8}")
     for image in arguments.image:
-        name, elf, path, root, graph = image.split(":")
-        print(line_of(name, elf, path, root, graph_files(graph)))
+        name, elf, path, root, graph, limit = image.split(":")
+        graphs = [file for part in graph.split("+") for file in graph_files(part)]
+        print(line_of(name, elf.split("+"), path, root, graphs, limit))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/pack/filter.h"
+#include "oneslot/package.h"
 
 /// liblzma finds its matches in one of several ways and to some depth; none is the best for all images.
 struct effort {
@@ -27,6 +28,7 @@ static const uint8_t PROPERTIES[][3] = {{0, 0, 0}, {1, 0, 0}, {0, 0, 1}, {0, 1, 
 struct search {
     const uint8_t *image;
     uint32_t size;
+    uint32_t chip;
     uint8_t *filtered; ///< the image after `filter`
     uint8_t *trial;
     uint32_t room; ///< bytes at `trial`
@@ -89,6 +91,9 @@ static void use_filter(struct search *search, uint8_t filter) {
 /// One question after the other: which filter, which properties, which effort.
 static bool find_best(struct search *search) {
     for (unsigned filter = ONESLOT_FILTER_NONE; filter <= ONESLOT_FILTER_RISCV; filter++) {
+        if (search->chip != COMPRESS_ANY_CHIP && !oneslot_filter_suits(filter, search->chip)) {
+            continue;
+        }
         use_filter(search, (uint8_t)filter);
         if (!try_once(search, PROPERTIES[0], FIRST_EFFORT)) {
             return false;
@@ -138,11 +143,12 @@ static void describe(struct compressed *compressed) {
     }
 }
 
-bool compress_image(const uint8_t *image, uint32_t size, struct compressed *compressed) {
+bool compress_image(const uint8_t *image, uint32_t size, uint32_t chip, struct compressed *compressed) {
     // Bytes that do not compress take a little more room than they had.
     uint32_t room = size + size / 8 + 1024;
     struct search search = {.image = image,
                             .size = size,
+                            .chip = chip,
                             .filtered = malloc(size),
                             .trial = malloc(room),
                             .room = room,

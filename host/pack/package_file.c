@@ -115,6 +115,9 @@ static enum oneslot_error unpack_image(const struct package_file *file, uint8_t 
         return ONESLOT_ERROR_PACKAGE_CODEC;
     }
     enum oneslot_error error = oneslot_unpack_parameters(&stream, package->parameters, package->parameters_size);
+    if (oneslot_package_has(package, ONESLOT_TLV_CHIP) && !oneslot_filter_suits(stream.filter, package->chip)) {
+        error = ONESLOT_ERROR_PACKAGE_CODEC;
+    }
     if (error == ONESLOT_ERROR_NONE) {
         error = oneslot_unpack_start(unpack, &stream, read_payload, (void *)file);
     }

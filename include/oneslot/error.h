@@ -90,7 +90,7 @@
     X(PACKAGE_DOWNGRADE, 97, "the package's version is lower than one that was confirmed on this device")              \
     X(PACKAGE_VERSION, 98, "the package does not replace the version or the base image that is installed")             \
     X(PACKAGE_NEEDED, 99, "this device has a key: it takes a signed package, no plain image")                          \
-    X(PACKAGE_INSTALLER, 100, "the package holds an installer, which cannot be replaced in this way yet")              \
+    X(PACKAGE_INSTALLER, 100, "the package holds an installer, which is not what is needed here")                      \
     X(PACKAGE_UNSUPPORTED, 101, "the installer on this device takes no packages")                                      \
     X(INSTALLER_INVALID, 102, "the package holds no installer that would start on this chip")
 

@@ -73,7 +73,8 @@ struct oneslot_image_limits {
     uint32_t memory_end;           ///< exclusive
     uint32_t stack_start;          ///< and the stack's, which the ROM and the loader share
     uint32_t stack_end;
-    const uint8_t *expected; ///< SHA-256 it must have; NULL for none
+    uint32_t installer_entry; ///< where an installer of ours for this chip is entered; 0: none of another make is known
+    const uint8_t *expected;  ///< SHA-256 it must have; NULL for none
 };
 
 /// Called now and then with the bytes done so far; serves the watchdog and shows progress. May be NULL.

@@ -37,6 +37,16 @@ struct oneslot_install;
 /// Checks the package in install->source and looks through it; see install_package.h.
 typedef enum oneslot_error oneslot_take_package(struct oneslot_install *install, const uint8_t *expected, bool resumed);
 
+/// How an installer replaces itself; see self_update.h.
+struct oneslot_self_update {
+    /// A new installer has been started, or the old one again: settles which of them stays.
+    enum oneslot_error (*settle)(struct oneslot_install *install);
+    /// Proves that the source, a package's content, is an installer for this chip.
+    enum oneslot_error (*prove)(struct oneslot_install *install);
+    /// Writes it beside the one that runs, and makes the loader enter it at the next reset.
+    enum oneslot_error (*replace)(struct oneslot_install *install);
+};
+
 /// The installation's memory, about 53 KiB, owned by the caller (static on the device).
 struct oneslot_install {
     /// Set by the caller.
@@ -45,6 +55,9 @@ struct oneslot_install {
     const struct oneslot_install_port *port;
     bool application_broken;            ///< the loader found the application's checksum wrong
     oneslot_take_package *take_package; ///< oneslot_install_package; NULL in an installer that takes no packages
+    /// oneslot_self_update_in_flash; NULL in an installer that is not replaced by a package.
+    const struct oneslot_self_update *self_update;
+    uint32_t running; ///< flash address that this installer was loaded from, for self_update
     /// Called when an image was proven and the next step commits to it. What it returns other than NONE is why the
     /// image is refused. NULL: nothing is to be done then.
     enum oneslot_error (*commit)(struct oneslot_install *install);
@@ -61,6 +74,7 @@ struct oneslot_install {
     struct oneslot_image image;
     struct oneslot_package package; ///< what the source is looked through
     bool packaged;                  ///< it is
+    bool installer_inside;          ///< and what it shows is an installer
     struct oneslot_unpack unpack;
     _Alignas(4) uint8_t buffer[ONESLOT_SECTOR_SIZE];
     _Alignas(4) uint8_t compare[ONESLOT_PAGE_SIZE];

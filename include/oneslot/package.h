@@ -12,6 +12,7 @@
 #include "oneslot/image.h"
 #include "oneslot/source.h"
 #include "oneslot/trust.h"
+#include "oneslot/unpack.h"
 #include "oneslot/version.h"
 
 /// First word of a package, and the least bytes of its header.
@@ -36,6 +37,12 @@
 #define ONESLOT_TLV_BOARD     0x4fa6u
 #define ONESLOT_TLV_DOWNGRADE 0x4fa7u
 #define ONESLOT_TLV_INSTALLER 0x4fa8u
+
+/// Whether an image of that chip may be compressed with that filter (enum oneslot_filter): a device has those of its
+/// own chip alone.
+static inline bool oneslot_filter_suits(uint32_t filter, uint32_t chip) {
+    return filter == ONESLOT_FILTER_NONE || (filter == ONESLOT_FILTER_LX106) == (chip == ONESLOT_CHIP_ESP8266);
+}
 
 #define ONESLOT_CODEC_PARAMETERS_MAX 15u
 #define ONESLOT_SIGNATURE_MAX        72u

@@ -136,7 +136,7 @@ PACKAGE_VARIANTS = (
         ("    if (record->trial_boots == 0) {\n        oneslot_version_raise", "    {\n        oneslot_version_raise"),
     ), ("failed",)),
     Variant("no_floor", "a lower version passes", "install_package.c", (
-        ("        .floor = &floor,\n", ""),
+        ("        .floor = of_application ? &floor : NULL,\n", ""),
     ), ("failed",)),
     Variant("decoder_not_restarted", "a read of what was unpacked already goes on where the decoder is",
             "install_package.c", (
@@ -145,5 +145,37 @@ PACKAGE_VARIANTS = (
     Variant("digest_of_the_image", "the digest that was asked for is not compared with the file's",
             "install_package.c", (
         ("    if (!error && expected != NULL) {\n", "    if (false) {\n"),
+    ), ("failed",)),
+)
+
+SELF_UPDATE_VARIANTS = (
+    Variant("over_the_running_one", "the new installer is written over the one that runs", "self_update.c", (
+        ("    if (install->running != layout->installer) {\n        return layout->installer;\n    }\n",
+         "    if (install->running != 0) {\n        return layout->installer;\n    }\n"),
+    ), ("failed",)),
+    Variant("home_before_it_is_there", "the journal names home before the copy is whole", "self_update.c", (
+        ("        enum oneslot_error error = append(install, running, running);\n",
+         "        enum oneslot_error error = append(install, install->layout.installer, 0);\n"),
+    ), ("failed",)),
+    Variant("home_is_trusted", "a sector of the copy that reads right after a cut is left alone", "self_update.c", (
+        ("        if (error == ONESLOT_ERROR_NONE) {\n"
+         "            error = write_sector(install, install->layout.installer + offset);\n        }\n",
+         "        bool holds = true;\n"
+         "        for (uint32_t at = 0; at < ONESLOT_SECTOR_SIZE; at += ONESLOT_PAGE_SIZE) {\n"
+         "            (void)oneslot_flash_read(install->flash, install->layout.installer + offset + at,\n"
+         "                                     install->compare, ONESLOT_PAGE_SIZE);\n"
+         "            holds = holds && memcmp(install->compare, install->buffer + at, ONESLOT_PAGE_SIZE) == 0;\n"
+         "        }\n"
+         "        if (error == ONESLOT_ERROR_NONE && !holds) {\n"
+         "            error = write_sector(install, install->layout.installer + offset);\n        }\n"),
+    ), ("failed",)),
+    Variant("entered_for_ever", "that the new installer was entered is not counted", "boot.c", (
+        ("oneslot_journal_trial_count(journal, slot) != ONESLOT_ERROR_NONE", "false"),
+    ), ("failed",)),
+    Variant("any_image_is_an_installer", "an image that is entered elsewhere passes for an installer", "self_update.c", (
+        ("install->image.entry != limits.installer_entry", "false"),
+    ), ("failed",)),
+    Variant("over_the_application", "the borrowed place is not looked at", "self_update.c", (
+        ("application_end(install) <= borrowed ? borrowed : 0", "true ? borrowed : 0"),
     ), ("failed",)),
 )
