@@ -413,7 +413,7 @@ static int boot(struct run *run) {
         judge_stop(&report);
         break;
     }
-    if (report.mailbox->entries > 0 && report.mailbox->result != BOARD_CUT) {
+    if (report.mailbox->chip == ONESLOT_CHIP_ESP8266 && report.mailbox->entries > 0 && report.mailbox->result != BOARD_CUT) {
         struct run_subject subject = {&run->board, ours ? &layout : NULL, run->expected, (uint32_t)run->expected_size};
         run_checks(&report.checks, &subject);
         report.checked = true;
@@ -431,6 +431,22 @@ static int boot(struct run *run) {
     return report.ok ? TOOL_OK : TOOL_FAILED;
 }
 
+/// The chip that a flash is for: the boot loader's header names it; the ESP8266 has none.
+static uint16_t chip_of(const struct run *run) {
+    static const uint32_t places[] = {0x1000, 0};
+    const uint8_t *table = run->flash + ONESLOT_TABLE_ADDRESS;
+    if (run->flash_size <= ONESLOT_TABLE_ADDRESS + 1 || table[0] != 0xaa || table[1] != 0x50) {
+        return ONESLOT_CHIP_ESP8266;
+    }
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        const uint8_t *header = run->flash + places[i];
+        if (header[0] == 0xe9) {
+            return (uint16_t)(header[12] | header[13] << 8);
+        }
+    }
+    return ONESLOT_CHIP_ESP8266;
+}
+
 int cmd_run(int argc, char **argv) {
     struct run run = {.flash = NULL, .expected = NULL};
     int status = parse(&run.options, argc, argv);
@@ -443,7 +459,7 @@ int cmd_run(int argc, char **argv) {
     }
     status = load(&run);
     if (status == TOOL_OK) {
-        if (board_open(&run.board, ONESLOT_CHIP_ESP8266)) {
+        if (board_open(&run.board, chip_of(&run))) {
             status = boot(&run);
             board_close(&run.board);
         } else {

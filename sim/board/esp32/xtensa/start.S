@@ -5,7 +5,7 @@
  * board's own code is call0 code on a stack of its own.
  */
     .macro instruction word
-    .byte \word & 0xff, \word >> 8 & 0xff, \word >> 16 & 0xff
+    .byte (\word) & 0xff, (\word) >> 8 & 0xff, (\word) >> 16 & 0xff
     .endm
     .macro entry_a1 size
     instruction 0x000136 | (\size / 8) << 12
@@ -38,6 +38,8 @@
     .macro read_special number, register
     instruction 0x030000 | \number << 8 | \register << 4
     .endm
+    .equ ROM_RETURN, 0x400003e0
+    .equ ROM_CALL, 0x400003f0
     .equ WINDOWBASE, 72
     .equ WINDOWSTART, 73
     .equ VECBASE, 231
@@ -93,7 +95,7 @@ rom_enter:
     rotw 3
     and a12, a12, a12
     rotw 3
-    and a10, a10, a10
+    and a4, a4, a4
     rotw 2
     movi a1, board_stack_top
     call0 rom_dispatch
@@ -102,7 +104,8 @@ rom_enter:
     l32i a1, a9, 4
     rsr.ccount a10
     s32i a10, a9, 48
-    retw
+    movi a9, ROM_RETURN
+    jx a9
 
 /* The boot loader's way into the program: its own frames are in the windows, and some of them on its stack. */
     .literal_position
@@ -148,8 +151,13 @@ loader_frame_3:
     rsr.ccount a10
     s32i a10, a9, 48
     mov a8, a2
-    movi a10, 0
-    callx8 8
+    movi a9, ROM_CALL
+    jx a9
+
+/* The program came back. */
+    .literal_position
+    .align 4
+returned:
     movi a2, PS_PLAIN
     wsr.ps a2
     rsync
@@ -261,6 +269,15 @@ window_vectors:
     exception_vector 0x300
     exception_vector 0x340
     exception_vector 0x3c0
+/* A return keeps the upper two bits of the address that it is at, so this one is here. */
+    .org 0x3e0
+    retw
+    .org 0x3ec
+    .long returned
+    .org 0x3f0
+    callx8 8
+    instruction 0x000021 | 0xfffe00
+    instruction 0x0002a0
 window_vectors_end:
 
     .bss
