@@ -15,7 +15,7 @@ void board_main(void) {
         fill_random(chip->ram[i].from, chip->ram[i].to);
     }
     rom_install();
-    reset(RESET_POWER_ON);
+    reset(MAILBOX->reset_cause != 0 ? MAILBOX->reset_cause : RESET_POWER_ON);
 }
 
 static uint32_t log2_of(uint32_t number) {
@@ -48,15 +48,18 @@ static const char *reason_text(enum reset_reason reason) {
         return "SW_RESET";
     case RESET_SOFTWARE_CPU:
         return "SW_CPU_RESET";
-    default:
+    case RESET_WATCHDOG:
         return "RTCWDT_RTC_RESET";
+    default:
+        return "RESET";
     }
 }
 
 void reset(enum reset_reason reason) {
     boot_reason = reason;
     for (uint32_t i = 0; i < sizeof chip->peripherals / sizeof chip->peripherals[0]; i++) {
-        rom_memset((void *)(uintptr_t)chip->peripherals[i].from, 0, chip->peripherals[i].to - chip->peripherals[i].from);
+        rom_memset((void *)(uintptr_t)chip->peripherals[i].from, 0,
+                   chip->peripherals[i].to - chip->peripherals[i].from);
     }
     console_flush();
     console_rom("%s ROM: rst:0x%x (%s)\n", chip->name, (uint32_t)reason, reason_text(reason));

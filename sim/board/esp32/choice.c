@@ -6,6 +6,7 @@
 #define DESCRIPTOR         0xabcd5432u
 #define DESCRIPTOR_VERSION 16u
 #define DESCRIPTOR_PROJECT 48u
+#define DESCRIPTOR_IDF     112u
 #define DESCRIPTOR_TEXT    32u
 #define HEADER_HASHED      23u
 #define TABLE_ROW          32u
@@ -85,6 +86,7 @@ static void read_descriptor(uint32_t at, struct board_started *started) {
     if (word_at(at) == DESCRIPTOR) {
         chip_read(at + DESCRIPTOR_PROJECT, (uint8_t *)started->project, DESCRIPTOR_TEXT);
         chip_read(at + DESCRIPTOR_VERSION, (uint8_t *)started->version, DESCRIPTOR_TEXT);
+        chip_read(at + DESCRIPTOR_IDF, (uint8_t *)started->framework, DESCRIPTOR_TEXT);
     }
 }
 
@@ -97,9 +99,8 @@ static uint32_t size_of(const struct bootloader_image *image, uint32_t hashed) {
 }
 
 void choose(struct bootloader_image *image) {
-    static const struct oneslot_flash port = {.read = port_read,
-                                              .program = port_program,
-                                              .erase_sector = port_erase_sector};
+    static const struct oneslot_flash port = {
+        .read = port_read, .program = port_program, .erase_sector = port_erase_sector};
     struct board_started *started = &MAILBOX->started;
     struct oneslot_flash flash = port;
     const struct bootloader bootloader = {.flash = &flash,

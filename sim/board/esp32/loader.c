@@ -98,7 +98,7 @@ void boot_loader_run(void) {
     hide_windows();
     find_boot_loader();
     choose(&image);
-    console_rom("boot: %s at 0x%06x: %s %s\n", started->label, started->address, started->project, started->version);
+    console_rom("boot: %s at 0x%06x\n", started->label, started->address);
     if (started->factory == 0) {
         application_reached();
     }

@@ -148,8 +148,8 @@ static uint32_t fill(struct rom_call *call) {
 }
 
 static uint32_t compare(struct rom_call *call) {
-    return (uint32_t)rom_memcmp((const void *)(uintptr_t)call->argument[0],
-                                (const void *)(uintptr_t)call->argument[1], call->argument[2]);
+    return (uint32_t)rom_memcmp((const void *)(uintptr_t)call->argument[0], (const void *)(uintptr_t)call->argument[1],
+                                call->argument[2]);
 }
 
 /// A column for each chip of chips.c, in its order; 0: the chip's ROM does not have it.

@@ -72,7 +72,7 @@ uint32_t rom_spi_erase_chip(struct rom_call *call) {
 /// SPIParamCfg at 0x40004c2c: takes the values as they are.
 uint32_t rom_spi_param_cfg(struct rom_call *call) {
     *flash_chip() = (struct flash_chip){call->argument[0], call->argument[1], call->argument[2],
-                                  call->argument[3], call->argument[4], call->argument[5]};
+                                        call->argument[3], call->argument[4], call->argument[5]};
     return 0;
 }
 

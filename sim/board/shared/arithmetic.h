@@ -1,6 +1,6 @@
 /*
- * What the compiler calls for a division or a product that the LX106 has no instruction for. The ESP8266's programs find
- * these functions in the ROM.
+ * What the compiler calls for a division or a product that the LX106 has no instruction for. The ESP8266's programs
+ * find these functions in the ROM.
  */
 #ifndef ONESLOT_BOARD_ARITHMETIC_H
 #define ONESLOT_BOARD_ARITHMETIC_H

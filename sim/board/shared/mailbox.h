@@ -95,6 +95,7 @@ struct board_started {
     char label[20];   ///< of its partition
     char project[36]; ///< esp_app_desc_t
     char version[36];
+    char framework[36]; ///< version of ESP-IDF
 };
 #define BOARD_NO_STATE 0xfffffffeu
 

@@ -40,7 +40,8 @@ void port_stub(uint32_t address, rom_function *function) {
 }
 
 /// Traps are taken at mtvec, which enter_program sets.
-void port_install(void) {}
+void port_install(void) {
+}
 
 /// Eight words in a0 to a7, the rest on the stack.
 uint32_t port_argument(const struct rom_call *call, uint32_t at) {
