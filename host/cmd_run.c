@@ -234,7 +234,7 @@ static void say(struct run_report *report, const char *result, bool ok, const ch
 /// What the vendor's boot loader starts. Stock images often have no name, but say which framework they are built with.
 static void judge_started(struct run_report *report) {
     const struct board_started *started = &report->mailbox->started;
-    char name[120];
+    char name[160];
     snprintf(name, sizeof name, "%s%s%s%s%s", started->project[0] != 0 ? started->project : "no name",
              started->version[0] != 0 ? ", version " : "", started->version,
              started->framework[0] != 0 ? ", ESP-IDF " : "", started->framework);

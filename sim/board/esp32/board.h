@@ -42,6 +42,7 @@ struct chip {
     struct range load[CHIP_RANGES];
     struct range drom;
     struct range irom;
+    uint32_t mmu_mask; ///< of an address, where both windows share the MMU's entries; 0: each has its own
     struct range peripherals[2];
     uint32_t stack; ///< of the boot loader when it enters the program
     /// The ROM's description of the flash chip, or the pointer to it.

@@ -1,6 +1,6 @@
 /*
  * The chips, from ESP-IDF (tags v4.4.8 and v5.2.2):
- * - ram, drom, irom: components/soc/CHIP/include/soc/soc.h;
+ * - ram, drom, irom: components/soc/CHIP/include/soc/soc.h; mmu_mask: soc/ext_mem_defs.h (SOC_MMU_VADDR_MASK);
  * - load, stack: components/bootloader_support/src/esp_image_format.c (verify_load_addresses) with
  *   components/bootloader/subproject/main/ld/CHIP/bootloader.ld, what is free under all versions of 4.x and 5.x;
  * - flash_chip: components/esp_rom/CHIP/ld/CHIP.rom*.ld (g_rom_flashchip, rom_spiflash_legacy_data);
@@ -57,6 +57,7 @@ static const struct chip chips[CHIPS] = {
         .load = {{0x3fc88000, 0x3fcdb700}, {0x40378000, 0x403cb700}},
         .drom = {0x3c000000, 0x3e000000},
         .irom = {0x42000000, 0x44000000},
+        .mmu_mask = 0x01ffffff,
         .peripherals = {{0x60000000, 0x600d0000}},
         .stack = 0x3fceb500,
         .flash_chip = 0x3fcefd00,
@@ -75,6 +76,7 @@ static const struct chip chips[CHIPS] = {
         .load = {{0x3fc80000, 0x3fcce710}, {0x40380000, 0x403ce710}},
         .drom = {0x3c000000, 0x3c800000},
         .irom = {0x42000000, 0x42800000},
+        .mmu_mask = 0x007fffff,
         .peripherals = {{0x60000000, 0x600d0000}},
         .stack = 0x3fcde500,
         .flash_chip = 0x3fcdfd00,
@@ -93,6 +95,7 @@ static const struct chip chips[CHIPS] = {
         .load = {{0x3fca0000, 0x3fcceb70}, {0x40380000, 0x403aeb70}},
         .drom = {0x3c000000, 0x3c400000},
         .irom = {0x42000000, 0x42400000},
+        .mmu_mask = 0x003fffff,
         .peripherals = {{0x60000000, 0x600d0000}},
         .stack = 0x3fcde500,
         .flash_chip = 0x3fcdfd00,
@@ -111,6 +114,7 @@ static const struct chip chips[CHIPS] = {
         .load = {{0x40800000, 0x4086e610}},
         .drom = {0x42000000, 0x43000000},
         .irom = {0x42000000, 0x43000000},
+        .mmu_mask = 0x00ffffff,
         .peripherals = {{0x60000000, 0x600d0000}},
         .stack = 0x4087e400,
         .flash_chip = 0x4087fd00,
@@ -129,6 +133,7 @@ static const struct chip chips[CHIPS] = {
         .load = {{0x40800000, 0x4083efd0}},
         .drom = {0x42000000, 0x43000000},
         .irom = {0x42000000, 0x43000000},
+        .mmu_mask = 0x00ffffff,
         .peripherals = {{0x60000000, 0x600d0000}},
         .stack = 0x4084f200,
         .flash_chip = 0x4084fd00,

@@ -33,6 +33,17 @@ static void hide_windows(void) {
     }
 }
 
+static uint32_t entry_of(uint32_t address) {
+    return address & chip->mmu_mask;
+}
+
+static bool collides(uint32_t from, uint32_t to) {
+    uint32_t first = entry_of(shown[0].from);
+
+    return chip->mmu_mask != 0 && entry_of(from) < first + (shown[0].to - shown[0].from) &&
+           first < entry_of(from) + (to - from);
+}
+
 /// Two windows, one for data and one for code: more or fewer trip assertions of the boot loader.
 static void show(uint32_t address, uint32_t position, uint32_t length) {
     uint32_t from = address & ~(MMU_PAGE - 1);
@@ -40,6 +51,9 @@ static void show(uint32_t address, uint32_t position, uint32_t length) {
 
     if (shown_count == 2) {
         finish(BOARD_FAULT, "boot loader: a third mapped segment:", address);
+    }
+    if (shown_count == 1 && collides(from, to)) {
+        finish(BOARD_FAULT, "boot loader: two mapped segments in the same entries of the MMU, at", address);
     }
     for (uint32_t at = from; at < to; at += MMU_PAGE) {
         chip_read((position & ~(MMU_PAGE - 1)) + (at - from), (uint8_t *)(uintptr_t)at, MMU_PAGE);
