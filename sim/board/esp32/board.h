@@ -32,7 +32,7 @@ struct range {
 /// What the boards' chips differ in. Addresses of ROM functions are in rom.c.
 struct chip {
     uint16_t number;   ///< in the header of its images (esp_chip_id_t)
-    uint16_t revision; ///< the newest one, 100 x major + minor
+    uint16_t revision; ///< a usual one, 100 x major + minor; the eFuse does not tell it
     uint32_t cpu_mhz;
     const char *name;
     uint32_t boot_loader; ///< its place in flash

@@ -69,7 +69,7 @@ static const struct chip chips[CHIPS] = {
     {
         .number = 5,
         .name = "ESP32-C3",
-        .revision = 101,
+        .revision = 4,
         .cpu_mhz = 80,
         .boot_loader = 0,
         .ram = {{0x3fc80000, 0x3fce0000}, {0x4037c000, 0x403e0000}, {0x50000000, 0x50002000}},
@@ -88,7 +88,7 @@ static const struct chip chips[CHIPS] = {
     {
         .number = 12,
         .name = "ESP32-C2",
-        .revision = 200,
+        .revision = 100,
         .cpu_mhz = 80,
         .boot_loader = 0,
         .ram = {{0x3fca0000, 0x3fce0000}, {0x4037c000, 0x403c0000}, {0x50000000, 0x50002000}},
@@ -126,7 +126,7 @@ static const struct chip chips[CHIPS] = {
     {
         .number = 16,
         .name = "ESP32-H2",
-        .revision = 102,
+        .revision = 2,
         .cpu_mhz = 64,
         .boot_loader = 0,
         .ram = {{0x40800000, 0x40850000}, {0x50000000, 0x50004000}},

@@ -182,6 +182,16 @@ static const struct {
     {read_status, {0x4006226c, 0x40016084, 0x40000ab0, 0x40000158, 0x4000016c, 0x40000180, 0x40000178}},
     /* esp_rom_spiflash_read_statushigh */
     {read_status, {0x40062448, 0x40016284, 0x40000abc, 0x4000015c, 0x40000170, 0x40000184, 0x4000017c}},
+    /* esp_rom_spiflash_write_disable */
+    {ok, {0, 0, 0x400011d0, 0x40001c40, 0x4000047c, 0x40000278, 0x40000270}},
+    /* esp_rom_spiflash_write_status */
+    {ok, {0x400622f0, 0, 0x40000ac8, 0x40000160, 0x40000174, 0x40000188, 0x40000180}},
+    /* esp_rom_spiflash_config_readmode */
+    {ok, {0x40062b64, 0x40016f1c, 0x40000aa4, 0x40000154, 0x40000168, 0x4000017c, 0x40000174}},
+    /* esp_rom_spiflash_config_clk */
+    {ok, {0x40062bc8, 0x400170a0, 0x40000a98, 0x40000150, 0x40000164, 0x40000178, 0x40000170}},
+    /* esp_rom_spiflash_attach */
+    {ok, {0x40062a6c, 0x40017004, 0x40000aec, 0x40000164, 0x40000178, 0x400001dc, 0x400001d4}},
     /* uart_tx_one_char */
     {print_char, {0x40009200, 0x40012b10, 0x40000648, 0x40000068, 0x40000058, 0x40000058, 0x40000058}},
     /* uart_tx_one_char2 */
