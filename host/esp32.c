@@ -90,7 +90,7 @@ bool esp32_file(const uint8_t *bytes, uint32_t size) {
 
 static void copy_text(char *text, const uint8_t *bytes, size_t length) {
     for (size_t index = 0; index < length; index++) {
-        text[index] = bytes[index] >= 0x20 && bytes[index] < 0x7f ? (char)bytes[index] : '\0';
+        text[index] = (char)(bytes[index] >= 0x20 && bytes[index] < 0x7f ? bytes[index] : 0);
     }
     text[length] = '\0';
 }
@@ -287,14 +287,19 @@ static uint8_t chosen_slot(const struct esp32_flash *flash) {
             otadata = region;
         }
     }
-    struct oneslot_otadata entry;
-    bool boots;
-    if (slots == 0 || otadata == NULL || otadata->address + 2 * ONESLOT_SECTOR_SIZE > flash->size ||
-        oneslot_otadata_read(&flash->flash, otadata->address, &entry, &boots) != ONESLOT_ERROR_NONE || !boots ||
-        entry.sequence == 0) {
+    if (slots == 0 || otadata == NULL || otadata->address > flash->size ||
+        flash->size - otadata->address < ONESLOT_OTADATA_SECTORS * ONESLOT_SECTOR_SIZE) {
         return ONESLOT_SUBTYPE_APP_FACTORY;
     }
-    return (uint8_t)(ONESLOT_SUBTYPE_APP_OTA_0 + (entry.sequence - 1) % slots);
+    uint32_t highest = 0;
+    for (uint32_t sector = 0; sector < ONESLOT_OTADATA_SECTORS; sector++) {
+        struct oneslot_otadata entry;
+        memcpy(&entry, flash->bytes + otadata->address + sector * ONESLOT_SECTOR_SIZE, sizeof entry);
+        bool counts = entry.sequence != 0xffffffff && entry.crc == oneslot_otadata_crc(entry.sequence) &&
+                      entry.state != ONESLOT_OTA_INVALID && entry.state != ONESLOT_OTA_ABORTED;
+        highest = counts && entry.sequence > highest ? entry.sequence : highest;
+    }
+    return highest == 0 ? ONESLOT_SUBTYPE_APP_FACTORY : (uint8_t)(ONESLOT_SUBTYPE_APP_OTA_0 + (highest - 1) % slots);
 }
 
 /// The first application partition of a subtype (any, where it is 0xff) that holds a whole image.

@@ -9,11 +9,9 @@ ASAN_HOST_LIBS := $(if $(wildcard sim/sim.mk),$(ASAN_LIBSIM)) $(ASAN_LIBCORE)
 HOST_LOADER := $(BUILD)/esp8266/loader.bin
 HOST_INSTALLER := $(BUILD)/esp8266/installer.bin
 EMBEDDED := $(BUILD)/host/obj/host/embedded.o
-# The fragments of the ESP32 family's devices, which are read later, name the chips that they make
-# $(BUILD)/CHIP/installer.bin for.
-INSTALLER_CHIPS ?=
-HOST_INSTALLER_FILES = $(INSTALLER_CHIPS:%=$(BUILD)/%/installer.bin)
-HOST_INSTALLERS = $(foreach chip,$(INSTALLER_CHIPS),installer "$(chip)", "$(BUILD)/$(chip)/installer.bin";)
+# The ESP32 family's room, which is read later, says for which chips it makes an installer.
+HOST_INSTALLER_FILES = $(ESP32_CHIPS:%=$(BUILD)/%/installer.bin)
+HOST_INSTALLERS = $(foreach chip,$(ESP32_CHIPS),installer "$(chip)", "$(BUILD)/$(chip)/installer.bin";)
 
 .SECONDEXPANSION:
 $(EMBEDDED): host/embedded.S $(HOST_LOADER) $(HOST_INSTALLER) $$(HOST_INSTALLER_FILES)

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/embedded.h"
 #include "host/file.h"
 #include "host/file_system.h"
 #include "host/flash_file.h"
@@ -50,9 +49,6 @@ int image_make_trust(struct image_build *build) {
         memcpy(trust->board, options->board, strlen(options->board));
     }
     oneslot_trust_seal(trust);
-    if (trust->count > 0 && options->installer == NULL && !EMBEDDED_TAKES_PACKAGES) {
-        plan_warn(&build->plan, "the built-in installer takes no packages yet: with a key it refuses every file");
-    }
     return TOOL_OK;
 }
 

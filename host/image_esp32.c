@@ -192,11 +192,11 @@ static int read_bootloader(struct image_build *build) {
     }
     struct esp32_image *image = &build->esp32.bootloader;
     enum oneslot_error error = esp32_image_read(image, bytes, size);
-    if (error != ONESLOT_ERROR_NONE) {
-        return tool_fail(options->json, error, "%s: its boot loader: %s", path, oneslot_error_text(error));
-    }
     if (image->described) {
         return tool_fail(options->json, ONESLOT_ERROR_IMAGE_UNKNOWN, "%s is an application, not a boot loader", path);
+    }
+    if (error != ONESLOT_ERROR_NONE) {
+        return tool_fail(options->json, error, "%s: its boot loader: %s", path, oneslot_error_text(error));
     }
     if (image->chip != build->esp32.chip->number) {
         return tool_fail(options->json, ONESLOT_ERROR_IMAGE_CHIP, "%s: its boot loader is for the %s, not for the %s",

@@ -363,6 +363,15 @@ bool bootloader_takes(const struct bootloader *bootloader, uint32_t address, uin
 
 /* The start. */
 
+static bool try(const struct bootloader *bootloader, const struct place *place, struct bootloader_image *image) {
+    bool takes;
+    if (bootloader->known != NULL && place->size > 0 &&
+        bootloader->known(bootloader->context, place->address, &takes)) {
+        return takes;
+    }
+    return bootloader_takes(bootloader, place->address, place->size, image);
+}
+
 static struct place place_of(const struct table *table, int index) {
     if (index == BOOTLOADER_FACTORY) {
         return table->factory;
@@ -397,13 +406,12 @@ int bootloader_start(const struct bootloader *bootloader, struct bootloader_imag
     for (int i = 0; i < count; i++) {
         int index = chosen - i >= BOOTLOADER_FACTORY ? chosen - i : i - 1;
         struct place place = place_of(&table, index);
-        if (bootloader_takes(bootloader, place.address, place.size, image)) {
+        if (try(bootloader, &place, image)) {
             if (initial && index > BOOTLOADER_FACTORY) {
                 write_initial(bootloader, &table, index);
             }
             return index;
         }
     }
-    return bootloader_takes(bootloader, table.test.address, table.test.size, image) ? BOOTLOADER_TEST
-                                                                                    : BOOTLOADER_NOTHING;
+    return try(bootloader, &table.test, image) ? BOOTLOADER_TEST : BOOTLOADER_NOTHING;
 }
