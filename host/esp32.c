@@ -90,7 +90,7 @@ bool esp32_file(const uint8_t *bytes, uint32_t size) {
 
 static void copy_text(char *text, const uint8_t *bytes, size_t length) {
     for (size_t index = 0; index < length; index++) {
-        text[index] = bytes[index] >= 0x20 && bytes[index] < 0x7f ? (char)bytes[index] : '\0';
+        text[index] = (char)(bytes[index] >= 0x20 && bytes[index] < 0x7f ? bytes[index] : 0);
     }
     text[length] = '\0';
 }

@@ -36,7 +36,7 @@ static void description_text(const struct firmware *firmware) {
     esp32_image_read(&image, firmware->bytes, firmware->size);
     printf("  chip      %s", firmware_esp32_chip(firmware->bytes, firmware->size));
     if (firmware->image.revision_min != 0) {
-        printf(", revision %u.%u or later", firmware->image.revision_min / 100, firmware->image.revision_min % 100);
+        printf(", revision %d.%d or later", firmware->image.revision_min / 100, firmware->image.revision_min % 100);
     }
     putchar('\n');
     if (!image.described) {

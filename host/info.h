@@ -24,9 +24,9 @@ struct info_files {
     uint32_t available;
 };
 
-void info_look_at_files(struct info_files *files, uint8_t *region, uint32_t size);
-void info_files_json(struct json *json, const struct info_files *files);
-void info_files_text(const struct info_files *files);
+void info_look_at_files(struct info_files *facts, uint8_t *region, uint32_t size);
+void info_files_json(struct json *json, const struct info_files *facts);
+void info_files_text(const struct info_files *facts);
 
 void info_map_json(struct json *json, const struct oneslot_map *map);
 void info_map_text(const struct oneslot_map *map);

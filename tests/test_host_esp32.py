@@ -223,7 +223,7 @@ class TestTables:
             assert oneslot.ok("fs", "cat", maker.flash, "/main.py").out == "print(1)"
 
     def test_a_table_of_one_s_own_is_laid(self, maker, oneslot):
-        csv = oneslot.ok("map", "export", "--format", "csv", "esp32-arduino-oneslot-4m").out
+        csv = oneslot.ok("map", "export", "--format", "csv", "esp32-oneslot-arduino").out
         made, flash = maker.make(esp.combined(), "--map", maker.file("own.csv", csv.encode()))
         assert idf_table(flash) == TWO_SLOTS == places(made["map"])
         assert oneslot.ok("info", maker.flash, "--csv").out

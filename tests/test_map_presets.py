@@ -16,7 +16,7 @@ PRESETS = """
     arduino-2m arduino-2m64 arduino-2m128 arduino-2m256 arduino-2m512 arduino-2m1m
     arduino-4m arduino-4m1m arduino-4m2m arduino-4m3m arduino-8m6m arduino-8m7m arduino-16m14m arduino-16m15m
     nodemcu esp32-micropython-4m esp32-oneslot-4m esp32-oneslot-8m esp32-oneslot-16m
-    esp32-arduino-4m esp32-arduino-oneslot-4m
+    esp32-arduino-4m esp32-oneslot-arduino
 """.split()
 
 

@@ -176,7 +176,7 @@ static const struct flash_map PRESETS[] = {
                     DATA("coredump", COREDUMP, 0x3f0000, MIB(4))),
     },
     {
-        .name = "esp32-arduino-oneslot-4m",
+        .name = "esp32-oneslot-arduino",
         .note = "the same with Oneslot: one slot of nearly twice the size",
         .chip = FLASH_MAP_ESP32,
         .flash_size = MIB(4),

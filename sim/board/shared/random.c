@@ -1,4 +1,4 @@
-#include "board.h"
+#include "shared.h"
 
 static uint32_t state = 1;
 
@@ -15,4 +15,10 @@ uint32_t random_word(void) {
     state ^= state >> 17;
     state ^= state << 5;
     return state;
+}
+
+void fill_random(uint32_t from, uint32_t to) {
+    for (; from < to; from += 4) {
+        WORD(from) = random_word();
+    }
 }

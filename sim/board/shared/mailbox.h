@@ -1,5 +1,5 @@
 /*
- * What the board and `oneslot run` tell each other, and where: guest memory that no ESP8266 address uses.
+ * What the board and `oneslot run` tell each other, and where: guest memory that no chip's address uses.
  *
  * The guest's RAM is memory that the host shares, so that the host writes parameters and flash before the start and
  * reads the result, the flash and the logs after the end. Both sides are little endian and lay these structures out
@@ -23,14 +23,14 @@
 #define BOARD_LINES          0x28000000u
 #define BOARD_LINES_MAX      0x8000u
 
-/// Memory of the chip whose content at the application's entry is kept for the host's checks.
+/// Memory of the ESP8266 whose content at the application's entry is kept for the host's checks.
 #define BOARD_DRAM      0x3ffe8000u
 #define BOARD_DRAM_SIZE 0x18000u
 #define BOARD_IRAM      0x40100000u
 #define BOARD_IRAM_SIZE 0x10000u
 
-/// QEMU's -icount: an instruction takes 2^shift ns of its time, and CCOUNT of its LX106 counts at 40 MHz. So
-/// instructions = ticks * 25 / 2^shift.
+/// QEMU's -icount: an instruction takes 2^shift ns of its time. CCOUNT of its Xtensa cores counts at 40 MHz there, so
+/// instructions = ticks * 25 / 2^shift; mcycle of its RISC-V cores counts ns.
 #define BOARD_ICOUNT_SHIFT 5u
 
 enum board_tear {
@@ -83,6 +83,22 @@ struct board_registers {
     uint32_t address; ///< EXCVADDR
 };
 
+/// What the vendor's boot loader started last, or would start: boards of the ESP32 family.
+struct board_started {
+    uint32_t address; ///< of its partition; 0: nothing yet
+    uint32_t size;    ///< of its image with checksum and SHA-256
+    uint32_t entry;
+    uint32_t factory; ///< 1: it is the factory partition's: the installer
+    uint32_t example; ///< 1: it is the example application, which the board can run
+    uint32_t hashed;  ///< 1: its appended SHA-256 is right; 0: it has none
+    uint32_t state;   ///< otadata's state after the choice; BOARD_NO_STATE: otadata names no application
+    char label[20];   ///< of its partition
+    char project[36]; ///< esp_app_desc_t
+    char version[36];
+    char framework[36]; ///< version of ESP-IDF
+};
+#define BOARD_NO_STATE 0xfffffffeu
+
 #define BOARD_MAGIC 0x31425345u
 
 /// At BOARD_MAILBOX.
@@ -97,6 +113,8 @@ struct board_mailbox {
     uint32_t reset_cause; ///< of the first boot
     uint32_t displaced;   ///< flash address of the application's first sector; 0: the sector that the ROM boots
     uint32_t go;          ///< 1: let the application run on
+    uint32_t chip;        ///< ONESLOT_CHIP_*
+    uint32_t no_rollback; ///< ESP32 family: the boot loader knows no trials
     char until[128];      ///< text to stop at, in any line of the UART; empty: none
 
     /* From the board. */
@@ -112,6 +130,7 @@ struct board_mailbox {
     uint32_t overprograms; ///< programs that asked for a bit to be set
     uint32_t lines;
     uint32_t delay_us; ///< asked for by ets_delay_us
+    uint32_t watchdog_resets;
     uint64_t instructions;
 
     /* At the application's entry. */
@@ -119,6 +138,8 @@ struct board_mailbox {
     uint32_t entered_cause; ///< reset cause of that boot
     struct board_registers entered;
     uint64_t entered_instructions;
+
+    struct board_started started;
 };
 
 /// At BOARD_SNAPSHOT: taken at the application's entry.

@@ -1,4 +1,4 @@
-#include "board.h"
+#include "shared.h"
 
 #define ALIGNED(a, b) ((((uintptr_t)(a) | (uintptr_t)(b)) & 3u) == 0)
 

@@ -1,7 +1,9 @@
 /*
  * Arithmetic that the LX106's compiler expects in the ROM: its library has none of it. Also for the board's own code.
  */
-#include "board.h"
+#include "arithmetic.h"
+
+#include <stdbool.h>
 
 uint32_t rom_udivsi3(uint32_t number, uint32_t divisor) {
     uint32_t quotient = 0;
