@@ -13,6 +13,7 @@ struct attempt {
     const char *path; ///< zero-padded, ONESLOT_PATH_MAX bytes
     uint8_t flags;    ///< ONESLOT_REQUEST_*
     bool trust;       ///< sectors that read right need not be written
+    bool fallback;    ///< the file is the request's fallback
 };
 
 static bool is_zero(const uint8_t *bytes, uint32_t length) {
@@ -64,7 +65,8 @@ static enum oneslot_error has_vendor_boot(struct oneslot_install *install, bool 
 /// What a file must be.
 struct demand {
     const uint8_t *file;  ///< SHA-256 of the file; NULL: any
-    const uint8_t *image; ///< SHA-256 of the image in it, which was proven before a cut; NULL: any
+    const uint8_t *image; ///< SHA-256 of the image in it, which was proven before a cut or ran here before; NULL: any
+    bool known;           ///< with `image`: nobody need have signed it
 };
 
 /// Whose file it is goes before what it holds. With a package, the source shows its image from then on.
@@ -72,6 +74,7 @@ static enum oneslot_error look_inside(struct oneslot_install *install, const str
     uint8_t first[4] = {0};
     install->packaged = false;
     install->installer_inside = false;
+    install->known = demand->known;
     if (install->trust_error != ONESLOT_ERROR_NONE) {
         return install->trust_error;
     }
@@ -83,7 +86,7 @@ static enum oneslot_error look_inside(struct oneslot_install *install, const str
     }
     install->packaged = oneslot_package_begins(first);
     if (!install->packaged) {
-        return install->trust.count > 0 ? ONESLOT_ERROR_PACKAGE_NEEDED : ONESLOT_ERROR_NONE;
+        return install->trust.count > 0 && !install->known ? ONESLOT_ERROR_PACKAGE_NEEDED : ONESLOT_ERROR_NONE;
     }
     if (install->take_package == NULL) {
         return ONESLOT_ERROR_PACKAGE_UNSUPPORTED;
@@ -152,6 +155,24 @@ static enum oneslot_error prove(struct oneslot_install *install, const struct de
     return error;
 }
 
+/// SHA-256 of the image that a fallback may hold though nobody has signed it; false where none is known. It was proven
+/// and allowed when it was installed or provisioned: before the trial, or as what runs and is to be mended.
+static bool remembered(const struct oneslot_record *record, uint8_t image[32]) {
+    memcpy(image, record->state == ONESLOT_STATE_TRIAL ? record->previous.image : record->installed, 32);
+    return !is_zero(image, 32);
+}
+
+/// As prove, for the fallback: by the rules for every file, else by what the journal remembers.
+static enum oneslot_error prove_fallback(struct oneslot_install *install) {
+    uint8_t image[32];
+    enum oneslot_error error = prove(install, &(struct demand){0});
+    if (error != ONESLOT_ERROR_NONE && remembered(&install->record, image) &&
+        prove(install, &(struct demand){.image = image, .known = true}) == ONESLOT_ERROR_NONE) {
+        error = ONESLOT_ERROR_NONE;
+    }
+    return error;
+}
+
 static enum oneslot_error append(struct oneslot_install *install, enum oneslot_state state,
                                  enum oneslot_error outcome) {
     install->record.state = (uint8_t)state;
@@ -174,11 +195,14 @@ static enum oneslot_error refuse(struct oneslot_install *install, enum oneslot_e
 static enum oneslot_error finish(struct oneslot_install *install) {
     struct oneslot_record *record = &install->record;
     bool fallback = (record->flags & ONESLOT_REQUEST_FALLBACK) != 0;
+    memset(record->plan, 0, sizeof record->plan);
+    if (record->trial_boots > 0) {
+        memcpy(record->previous.image, record->installed, sizeof record->previous.image);
+    }
     memcpy(record->installed, record->attempted, sizeof record->installed);
     record->installed_size = record->size;
     record->installed_kind = record->kind;
     record->detail = 0;
-    memset(record->plan, 0, sizeof record->plan);
     if (record->trial_boots == 0) {
         oneslot_version_raise(record->floor, record->image_version); // else when it is confirmed
     }
@@ -243,6 +267,14 @@ static enum oneslot_error begin(struct oneslot_install *install, const struct at
     if (install->packaged) {
         oneslot_version_encode(record->image_version, &install->package.version);
     }
+    struct oneslot_version said;
+    struct oneslot_version floor;
+    oneslot_version_decode(&said, record->image_version);
+    oneslot_version_decode(&floor, record->floor);
+    if (install->known && oneslot_version_compare(&said, &floor) > 0) {
+        // What nobody has signed may say anything: the floor does not rise by it.
+        memcpy(record->image_version, record->floor, sizeof record->image_version);
+    }
     enum oneslot_error error = oneslot_plan(install, attempt->trust);
     if (error != ONESLOT_ERROR_NONE) {
         return error;
@@ -280,7 +312,8 @@ static enum oneslot_error try_file(struct oneslot_install *install, const struct
                                    const uint8_t *expected, bool *committed) {
     *committed = false;
     take_path(install, attempt->path);
-    enum oneslot_error error = prove(install, &(struct demand){.file = expected});
+    enum oneslot_error error =
+        attempt->fallback ? prove_fallback(install) : prove(install, &(struct demand){.file = expected});
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
@@ -308,7 +341,7 @@ static const uint8_t *expected_of(const struct oneslot_record *record) {
 
 /// A request: done, or refused with its reason.
 static enum oneslot_error serve_request(struct oneslot_install *install) {
-    const struct attempt attempt = {install->record.path, install->record.flags, true};
+    const struct attempt attempt = {install->record.path, install->record.flags, true, false};
     bool committed;
     enum oneslot_error error = try_file(install, &attempt, expected_of(&install->record), &committed);
     return committed || error == ONESLOT_ERROR_NONE ? error : refuse(install, error);
@@ -323,7 +356,7 @@ static enum oneslot_error serve_trial(struct oneslot_install *install) {
     }
     char fallback[ONESLOT_PATH_MAX];
     memcpy(fallback, record->fallback, sizeof fallback);
-    const struct attempt attempt = {fallback, ONESLOT_REQUEST_FALLBACK, true};
+    const struct attempt attempt = {fallback, ONESLOT_REQUEST_FALLBACK, true, true};
     bool committed;
     enum oneslot_error error = try_file(install, &attempt, NULL, &committed);
     return committed || error == ONESLOT_ERROR_NONE ? error : refuse(install, error);
@@ -355,7 +388,8 @@ static enum oneslot_error rescue(struct oneslot_install *install, uint32_t from,
         char path[ONESLOT_PATH_MAX];
         memcpy(path, paths[i], sizeof path);
         bool asked = paths[i] == install->record.path;
-        const struct attempt attempt = {path, ONESLOT_REQUEST_RECOVERY, false};
+        bool fallback = paths[i] == install->record.fallback;
+        const struct attempt attempt = {path, ONESLOT_REQUEST_RECOVERY, false, fallback};
         error = try_file(install, &attempt, asked ? expected_of(&install->record) : NULL, committed);
     }
     return error;
@@ -398,7 +432,9 @@ static enum oneslot_error resume(struct oneslot_install *install) {
     }
     uint8_t proven[sizeof record->attempted];
     memcpy(proven, record->attempted, sizeof proven);
-    error = prove(install, &(struct demand){.image = proven});
+    // What is put back need not be signed, and was judged before anything was touched.
+    bool back = (record->flags & (ONESLOT_REQUEST_FALLBACK | ONESLOT_REQUEST_RECOVERY)) != 0;
+    error = prove(install, &(struct demand){.image = proven, .known = back});
     if (error == ONESLOT_ERROR_NONE) {
         tell_proven(install, true);
         error = append(install, ONESLOT_STATE_INSTALLING, (enum oneslot_error)record->outcome);

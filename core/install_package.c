@@ -132,7 +132,8 @@ static enum oneslot_error check_device(struct oneslot_install *install) {
 }
 
 enum oneslot_error oneslot_install_package(struct oneslot_install *install, const uint8_t *expected, bool resumed) {
-    const struct oneslot_trust trust = {oneslot_p256_verify, install->trust.key, install->trust.count};
+    const uint32_t keys = install->known ? 0 : install->trust.count;
+    const struct oneslot_trust trust = {oneslot_p256_verify, install->trust.key, keys};
     enum oneslot_error error = oneslot_package_open(&install->package, &install->source);
     if (!error) {
         error = oneslot_package_check(&install->package, &install->source, &trust, install->buffer, check_progress,

@@ -167,6 +167,17 @@ static bool prepare_slot(const struct oneslot_journal *journal, uint32_t slot) {
            erased;
 }
 
+/// Makes all records but that in `slot` unreadable, the newest one last: until then it counts.
+static bool discard_others(const struct oneslot_journal *journal, uint32_t slot, uint32_t newest) {
+    bool done = true;
+    for (uint32_t other = 0; other < ONESLOT_SLOTS; other++) {
+        if (other != slot && other != newest) {
+            done = program_zeros(journal, slot_address(journal, other)) && done;
+        }
+    }
+    return done && (newest == NO_SLOT || program_zeros(journal, slot_address(journal, newest)));
+}
+
 enum oneslot_error oneslot_journal_append(const struct oneslot_journal *journal, struct oneslot_record *record,
                                           uint32_t *slot) {
     struct scan scan;
@@ -189,6 +200,10 @@ enum oneslot_error oneslot_journal_append(const struct oneslot_journal *journal,
             break; // Once round: this sector holds the newest record.
         }
         if (prepare_slot(journal, candidate) && write_slot(journal, candidate, record)) {
+            // Numbers begin anew. Flash wears out long before; only a foreign hand writes the last one.
+            if (record->sequence == 0 && !discard_others(journal, candidate, scan.newest)) {
+                return ONESLOT_ERROR_JOURNAL_WRITE;
+            }
             if (slot != NULL) {
                 *slot = candidate;
             }

@@ -6,16 +6,16 @@
 
 #define SECTORS (ONESLOT_INSTALLER_SIZE / ONESLOT_SECTOR_SIZE)
 
-static void show_progress(void *context, uint32_t done, uint32_t total) {
+static void installer_progress(void *context, uint32_t done, uint32_t total) {
     oneslot_report(context, ONESLOT_PHASE_PROVE, done, total);
 }
 
 /* Proof */
 
-static enum oneslot_error prove(struct oneslot_install *install) {
+static enum oneslot_error self_update_prove(struct oneslot_install *install) {
     struct oneslot_image_limits limits = install->chip->limits;
     enum oneslot_error error =
-        install->chip->prove(&install->image, &install->source, NULL, install->buffer, show_progress, install);
+        install->chip->prove(&install->image, &install->source, NULL, install->buffer, installer_progress, install);
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
@@ -89,7 +89,7 @@ static enum oneslot_error read_new(struct oneslot_install *install, uint32_t off
     return length == 0 ? ONESLOT_ERROR_NONE : oneslot_source_read(&install->source, offset, install->buffer, length);
 }
 
-static enum oneslot_error replace(struct oneslot_install *install) {
+static enum oneslot_error self_update_replace(struct oneslot_install *install) {
     const struct oneslot_partition *source = &install->source.region;
     uint32_t place = other_place(install);
     if (place == 0) {
@@ -150,7 +150,7 @@ static enum oneslot_error go_back(struct oneslot_install *install) {
     return append(install, install->running, 0);
 }
 
-static enum oneslot_error settle(struct oneslot_install *install) {
+static enum oneslot_error self_update_settle(struct oneslot_install *install) {
     const struct oneslot_record *record = &install->record;
     uint32_t running = install->running;
     uint32_t named = record->installer != 0 ? record->installer : install->layout.installer;
@@ -171,4 +171,5 @@ static enum oneslot_error settle(struct oneslot_install *install) {
     return append(install, move_home(install) == ONESLOT_ERROR_NONE ? install->layout.installer : running, 0);
 }
 
-const struct oneslot_self_update oneslot_self_update_in_flash = {settle, prove, replace};
+const struct oneslot_self_update oneslot_self_update_in_flash = {self_update_settle, self_update_prove,
+                                                                 self_update_replace};

@@ -375,9 +375,6 @@ static int make_trust(struct build *build) {
         memcpy(trust->board, options->board, strlen(options->board));
     }
     oneslot_trust_seal(trust);
-    if (trust->count > 0 && options->installer == NULL && !EMBEDDED_TAKES_PACKAGES) {
-        plan_warn(&build->plan, "the built-in installer takes no packages yet: with a key it refuses every file");
-    }
     return TOOL_OK;
 }
 

@@ -4,11 +4,7 @@
 #ifndef ONESLOT_HOST_EMBEDDED_H
 #define ONESLOT_HOST_EMBEDDED_H
 
-#include <stdbool.h>
 #include <stdint.h>
-
-/// Whether the installer takes packages: as device/esp8266/installer.c sets take_package.
-#define EMBEDDED_TAKES_PACKAGES true
 
 extern const uint8_t embedded_loader[];
 extern const uint8_t embedded_loader_end[];

@@ -4,6 +4,7 @@
 #     oneslot.install("/fw.bin")  # writes the request and resets; the installer does the rest
 #     print(oneslot.status().words)
 #     oneslot.confirm()  # the new firmware's, when install() was given trial=
+#     oneslot.save("/old.bin")  # the firmware that runs, for install(..., fallback="/old.bin", trial=3)
 #
 # The journal in flash and its rules are those of include/oneslot/journal.h. What it does to the flash is what
 # core/journal.c does, in the same order. docs/FORMATS.md says what each byte means.
@@ -61,8 +62,8 @@ def text(code):
 
 # What went wrong: `code` is its number in include/oneslot/error.h, str() its sentence.
 class Error(Exception):
-    def __init__(self, code):
-        super().__init__(text(code))
+    def __init__(self, code, more=""):
+        super().__init__(text(code) + more)
         self.code = code
 
 
@@ -319,3 +320,63 @@ class Status:
 
 def status():
     return Status()
+
+
+# Writes the firmware that runs to the file `path`, as its own file was: something to go back to. The file is plain:
+# this MicroPython has no compressor (its deflate module unpacks alone). A smaller fallback is a package of the same
+# firmware, made on the PC by `oneslot pack --compress` and copied to the board.
+#   progress  is called with the bytes done and the bytes in all
+# The file gets its name only when it is whole and its SHA-256 is the journal's `installed`.
+def save(path, progress=None):
+    import os
+    from hashlib import sha256
+
+    if path[:1] in ("", "@") or ":" in path:
+        raise Error(28)
+    record = _load()[1]
+    size = struct.unpack_from("<I", record, 24)[0]
+    displaced = struct.unpack_from("<I", _read(28, 4))[0]  # in the layout
+    if record[_STATE] == 2:
+        raise Error(76)
+    if not size or not any(record[_INSTALLED:_FLOOR]):
+        raise Error(55)
+    target = 4096 if record[14] == 4 else 0  # Espressif's user1 lies behind its boot loader
+    folder = path[: path.rfind("/") + 1] or "."
+    try:
+        there = os.statvfs(folder)
+    except OSError:
+        raise Error(23)
+    missing = size - there[0] * max(0, there[3] - 2)  # littlefs takes blocks for itself
+    if missing > 0:
+        raise Error(30, ": %d bytes are missing" % missing)
+    part = path + ".part"
+    digest = sha256()
+    whole = False
+    buffer = bytearray(1024)
+    try:
+        with open(part, "wb") as file:
+            for done in range(0, size, 1024):
+                address = target + done
+                if address < 4096:
+                    address += displaced
+                _flash(1, esp.flash_read, address, buffer)
+                if done == 0 and not target:
+                    buffer[2:4] = record[_CRC - 2 : _CRC]  # in flash they are the device's own
+                piece = memoryview(buffer)[: min(1024, size - done)]
+                digest.update(piece)
+                file.write(piece)
+                if progress:
+                    progress(done + len(piece), size)
+        whole = digest.digest() == record[_INSTALLED:_FLOOR]
+        if not whole:
+            raise Error(5)
+        os.rename(part, path)
+    except OSError:
+        whole = False
+        raise Error(29)
+    finally:
+        if not whole:
+            try:
+                os.remove(part)
+            except OSError:
+                pass

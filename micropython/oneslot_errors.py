@@ -27,6 +27,8 @@ _ERRORS = """\
 26 the file could not be read to its end
 27 the file is no longer the one that was proven
 28 the path is empty, too long or names no such region
+29 the file could not be written
+30 the file system has not enough room for the file
 40 the file is no firmware image that is known here
 41 the image is for another chip
 42 the image is cut short: its header promises more bytes than the file holds
@@ -43,6 +45,7 @@ _ERRORS = """\
 53 the file holds more or fewer bytes than its image says
 54 the image is for another revision of this chip
 55 the image's SHA-256 is wrong
+56 the journal does not know which image runs, so it cannot be saved
 60 the package is compressed in a way that is not known here, or needs more memory
 61 the compressed stream is damaged
 62 the compressed stream ends before its image does

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "bearssl_hash.h"
 #include "lfs.h"
+#include "oneslot/image.h"
 #include "oneslot/otadata.h"
 
 #define DEFAULT_RESERVED 0xf4000u
@@ -271,6 +273,35 @@ static void put_firmware(uint8_t *flash, const struct sim_provision *provision, 
     memcpy(flash + first, provision->firmware + first, size - first);
 }
 
+static enum oneslot_error view_memory(void *context, struct oneslot_source *source, uint32_t offset, void *buffer,
+                                      uint32_t length) {
+    (void)source;
+    memcpy(buffer, (const uint8_t *)context + offset, length);
+    return ONESLOT_ERROR_NONE;
+}
+
+/// What the journal knows of the image that runs, as `oneslot image` writes it.
+static void describe_firmware(struct oneslot_record *record, const struct sim_provision *provision) {
+    static const uint8_t user1_magic = 0xea;
+    const uint8_t *bytes = provision->firmware;
+    bool user1 = provision->firmware_size > ONESLOT_SECTOR_SIZE && bytes[ONESLOT_SECTOR_SIZE] == user1_magic;
+    uint32_t target = user1 ? ONESLOT_SECTOR_SIZE : 0;
+    struct oneslot_source source;
+    struct oneslot_image image;
+    br_sha256_context sha256;
+    memset(&source, 0, sizeof source);
+    memset(&image, 0, sizeof image);
+    bytes += target;
+    record->installed_size = provision->firmware_size - target;
+    oneslot_source_set_view(&source, record->installed_size, view_memory, (void *)bytes);
+    (void)oneslot_image_probe(&image, &source); // What no kind is known of stays NONE.
+    record->installed_kind = (uint8_t)image.kind;
+    memcpy(&record->header, bytes, sizeof record->header);
+    br_sha256_init(&sha256);
+    br_sha256_update(&sha256, bytes, record->installed_size);
+    br_sha256_out(&sha256, record->installed);
+}
+
 static void put_parts(uint8_t *flash, const struct sim_provision *provision, const struct oneslot_layout *layout) {
     struct oneslot_map map;
     put_firmware(flash, provision, layout);
@@ -419,5 +450,6 @@ enum oneslot_error sim_provision(uint8_t *flash, const struct sim_provision *pro
     struct oneslot_record record;
     memset(&record, 0, sizeof record);
     record.state = ONESLOT_STATE_IDLE;
+    describe_firmware(&record, &parts);
     return oneslot_journal_append(&journal, &record, NULL);
 }

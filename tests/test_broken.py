@@ -8,7 +8,8 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "broken"))
-from variants import JOURNAL_VARIANTS, PACKAGE_VARIANTS, SELF_UPDATE_VARIANTS, VARIANTS  # noqa: E402
+from variants import (JOURNAL_VARIANTS, PACKAGE_VARIANTS, SAVE_VARIANTS, SELF_UPDATE_VARIANTS,  # noqa: E402
+                      VARIANTS)
 
 CFLAGS = ["-std=c11", "-O2", "-w", "-D_DEFAULT_SOURCE", "-DLFS_NO_DEBUG", "-DLFS_NO_WARN", "-DLFS_NO_ERROR",
           "-DLFS_NO_ASSERT"]
@@ -87,4 +88,10 @@ def test_a_broken_handling_of_packages_is_caught(repo, build, tmp_path, variant)
 def test_a_broken_self_update_is_caught(repo, build, tmp_path, variant):
     tests = ("test_self_update.c", "synthetic.c", "../host/pack/build.c")
     program = build_campaign(repo, build, tmp_path, variant, tests, ("-lcmocka",))
+    assert run_campaign(program)[0] > 0, f"not caught: {variant.what}"
+
+
+@pytest.mark.parametrize("variant", SAVE_VARIANTS, ids=lambda variant: variant.name)
+def test_a_broken_saving_is_caught_by_its_own_test(repo, build, tmp_path, variant):
+    program = build_campaign(repo, build, tmp_path, variant, ("test_save.c", "synthetic.c"), ("-lcmocka", "-llzma"))
     assert run_campaign(program)[0] > 0, f"not caught: {variant.what}"

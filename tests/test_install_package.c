@@ -590,6 +590,152 @@ static void cuts_amid_a_packaged_upgrade_do_no_harm(void **state) {
     small_upgrade_destroy(&upgrade);
 }
 
+/* The way back: what ran before the trial needs no signature, and nothing else does without one. */
+
+/// A file that a trial falls back to.
+struct fallback {
+    const char *name;
+    const struct recipe *package; ///< NULL: a plain image
+    bool other;                   ///< the plain image is none that ran here
+    enum oneslot_error reason;    ///< of the refusal; NONE: it is put back
+};
+
+static const struct recipe saved = {.version = "9.9", .not_signed = true, .old = true};
+static const struct recipe saved_as_it_is = {.version = "0.1", .not_signed = true, .old = true, .not_packed = true};
+static const struct recipe saved_elsewhere = {.version = "9.9", .other_key = true, .old = true, .board = "stove"};
+static const struct recipe not_saved = {.version = "1.0", .not_signed = true};
+
+static const struct fallback FALLBACKS[] = {
+    {"a package that nobody has signed", &saved, false, ONESLOT_ERROR_NONE},
+    {"the same, not compressed", &saved_as_it_is, false, ONESLOT_ERROR_NONE},
+    {"a package of others, with the same image", &saved_elsewhere, false, ONESLOT_ERROR_NONE},
+    {"a plain image", NULL, false, ONESLOT_ERROR_NONE},
+    {"a package of another image", &not_saved, false, ONESLOT_ERROR_PACKAGE_UNSIGNED},
+    {"another plain image", NULL, true, ONESLOT_ERROR_PACKAGE_NEEDED},
+};
+
+static const uint8_t *third_image(void) {
+    static uint8_t image[OLD_SIZE];
+    synthetic_micropython(image, OLD_SIZE, 5, 0);
+    return image;
+}
+
+/// A device with a key where the old firmware, confirmed as 1.5, asks for a signed 2.0 with that fallback.
+static void make_trial(struct bench *bench, const struct fallback *fallback) {
+    const struct oneslot_trust_block trust = trust_block();
+    struct file asked = pack(&(struct recipe){.version = "2.0"});
+    struct file first = pack(&(struct recipe){.version = "1.5", .old = true});
+    struct file back = {0};
+    struct sim_file files[] = {{"/0", first.bytes, (uint32_t)first.size},
+                               {"/1", asked.bytes, (uint32_t)asked.size},
+                               {"/back", fallback->other ? third_image() : old_image, OLD_SIZE}};
+    if (fallback->package) {
+        back = pack(fallback->package);
+        files[2] = (struct sim_file){"/back", back.bytes, (uint32_t)back.size};
+    }
+    make_device(bench, &(struct parts){files, 3, NULL, &trust});
+    assert_installed(bench, "/0", SIM_RUNS_OLD);
+    request(bench, "/1", &(struct oneslot_options){.fallback = "/back", .trial_boots = 1});
+    free(asked.bytes);
+    free(first.bytes);
+    free(back.bytes);
+}
+
+static void what_ran_before_a_trial_is_put_back_though_nobody_has_signed_it(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof FALLBACKS / sizeof FALLBACKS[0]; i++) {
+        const struct fallback *fallback = &FALLBACKS[i];
+        bool back = fallback->reason == ONESLOT_ERROR_NONE;
+        struct bench bench;
+        print_message("%s\n", fallback->name);
+        make_trial(&bench, fallback);
+        assert_runs(&bench, SIM_RUNS_NEW);
+        assert_runs(&bench, back ? SIM_RUNS_OLD : SIM_RUNS_NEW);
+        assert_outcome(&bench, back ? ONESLOT_STATE_DONE : ONESLOT_STATE_FAILED,
+                       back ? ONESLOT_ERROR_TRIAL_EXPIRED : fallback->reason);
+        // Whatever an unsigned file says of its version, the floor is what was confirmed.
+        assert_version(record_of(&bench).floor, "1.5.0");
+        finish(&bench);
+    }
+}
+
+static void what_ran_before_is_refused_when_it_is_asked_for_and_not_a_fallback(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 4; i++) {
+        const struct fallback *fallback = &FALLBACKS[i];
+        struct bench bench;
+        make_trial(&bench, fallback);
+        assert_runs(&bench, SIM_RUNS_NEW);
+        struct oneslot oneslot = application_of(&bench);
+        assert_int_equal(oneslot_confirm(&oneslot), ONESLOT_ERROR_NONE);
+        request(&bench, "/back", NULL);
+        assert_runs(&bench, SIM_RUNS_NEW);
+        assert_int_equal(record_of(&bench).state, ONESLOT_STATE_FAILED);
+        // As fallback of another trial neither: it is not what runs now.
+        request(&bench, "/1", &(struct oneslot_options){.fallback = "/back", .trial_boots = 1});
+        assert_runs(&bench, SIM_RUNS_NEW);
+        assert_runs(&bench, SIM_RUNS_NEW);
+        assert_int_equal(record_of(&bench).state, ONESLOT_STATE_FAILED);
+        finish(&bench);
+    }
+}
+
+static void a_cut_while_it_is_put_back_does_no_harm(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 4; i += 3) {
+        struct bench bench;
+        uint32_t cut = 0;
+        bool struck = true;
+        make_trial(&bench, &FALLBACKS[i]);
+        assert_runs(&bench, SIM_RUNS_NEW);
+        for (; struck; cut += cut < 20 ? 1 : 9) {
+            struct bench fork = bench;
+            sim_device_fork(&fork.device, &bench.device);
+            nor_count_from_zero(&fork.device.nor);
+            nor_plan(&fork.device.nor, (struct nor_fault){.kind = NOR_FAULT_CUT, .at = cut, .tear = NOR_MIX_WEAK});
+            struck = sim_power_on(&fork.device) == SIM_CUT;
+            assert_runs(&fork, SIM_RUNS_OLD);
+            assert_outcome(&fork, ONESLOT_STATE_DONE, ONESLOT_ERROR_TRIAL_EXPIRED);
+            assert_version(record_of(&fork).floor, "1.5.0");
+            sim_device_discard(&fork.device);
+        }
+        assert_true(cut > 100);
+        finish(&bench);
+    }
+}
+
+/// Spoils a file of the device where its bytes lie.
+static void spoil_in_flash(struct bench *bench, const uint8_t *bytes) {
+    static const uint8_t zeros[64] = {0};
+    uint8_t found[64];
+    for (uint32_t at = 0x100000; at + sizeof found <= FLASH_SIZE; at += 4) {
+        nor_peek(&bench->device.nor, at, found, sizeof found);
+        if (memcmp(found, bytes, sizeof found) == 0) {
+            nor_load(&bench->device.nor, at, zeros, sizeof zeros);
+            nor_load(&bench->provisioned, at, zeros, sizeof zeros);
+            return;
+        }
+    }
+    fail_msg("the file was not found");
+}
+
+static void what_ran_before_mends_an_upgrade_whose_file_is_gone(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof FALLBACKS / sizeof FALLBACKS[0]; i++) {
+        struct bench bench;
+        bool back = FALLBACKS[i].reason == ONESLOT_ERROR_NONE;
+        make_trial(&bench, &FALLBACKS[i]);
+        nor_count_from_zero(&bench.device.nor);
+        nor_plan(&bench.device.nor, (struct nor_fault){.kind = NOR_FAULT_CUT, .at = 60, .tear = NOR_BEFORE});
+        assert_int_equal(sim_power_on(&bench.device), SIM_CUT);
+        assert_int_equal(record_of(&bench).state, ONESLOT_STATE_INSTALLING);
+        spoil_in_flash(&bench, new_packed.bytes + 8192u);
+        assert_int_equal(sim_power_on(&bench.device), back ? SIM_APPLICATION : SIM_STUCK);
+        assert_int_equal(sim_runs(&bench.device), back ? SIM_RUNS_OLD : SIM_RUNS_NEITHER);
+        finish(&bench);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signed_package_is_installed_packed_or_not),
@@ -605,6 +751,10 @@ int main(void) {
         cmocka_unit_test(a_watched_package_is_installed_once_and_a_refused_one_told_once),
         cmocka_unit_test(a_damaged_application_is_mended_from_its_package),
         cmocka_unit_test(cuts_amid_a_packaged_upgrade_do_no_harm),
+        cmocka_unit_test(what_ran_before_a_trial_is_put_back_though_nobody_has_signed_it),
+        cmocka_unit_test(what_ran_before_is_refused_when_it_is_asked_for_and_not_a_fallback),
+        cmocka_unit_test(a_cut_while_it_is_put_back_does_no_harm),
+        cmocka_unit_test(what_ran_before_mends_an_upgrade_whose_file_is_gone),
     };
     return cmocka_run_group_tests(tests, make_all, free_all);
 }

@@ -193,6 +193,43 @@ static void a_journal_that_takes_no_write_says_so_and_keeps_what_it_has(void **s
     nor_destroy(&bench.nor);
 }
 
+/// Puts a sealed record with that number and tag in a slot.
+static void forge(struct bench *bench, uint32_t slot, uint32_t sequence, uint8_t tag) {
+    static const uint8_t zeros[ONESLOT_SEAL_SIZE];
+    struct oneslot_record record = {
+        .magic = ONESLOT_RECORD_MAGIC, .sequence = sequence, .version = ONESLOT_RECORD_VERSION, .trial_boots = tag};
+    uint32_t address = JOURNAL_ADDRESS + slot * ONESLOT_SLOT_SIZE;
+    record.crc = oneslot_crc32(0, &record, offsetof(struct oneslot_record, crc));
+    nor_load(&bench->nor, address, &record, sizeof record);
+    nor_load(&bench->nor, address + ONESLOT_SEAL_OFFSET, zeros, sizeof zeros);
+    nor_load(&bench->nor, address + ONESLOT_CLAIM_OFFSET, zeros, sizeof zeros);
+}
+
+/// The application can write anything to flash. Found by fuzzing: the new record had number 0, and was never seen.
+static void after_the_last_number_they_begin_anew_whenever_the_power_goes(void **state) {
+    (void)state;
+    for (uint32_t last = 0; last < ONESLOT_SLOTS; last++) {
+        for (uint32_t at = 0;; at++) {
+            struct bench bench;
+            set_up(&bench, 10u * at + last);
+            for (uint32_t slot = 0; slot <= last; slot++) {
+                forge(&bench, slot, UINT32_MAX - last + slot, (uint8_t)(10u + slot));
+            }
+            bool whole = append_with_cut(&bench, 99, at, (enum nor_tear)(at % NOR_TEAR_COUNT));
+            int found = newest(&bench);
+            assert_true(found == 99 || (!whole && found == (int)(10u + last)));
+            for (uint8_t tag = 30; tag < 40; tag++) {
+                append(&bench, tag);
+                assert_int_equal(newest(&bench), tag);
+            }
+            nor_destroy(&bench.nor);
+            if (whole) {
+                break;
+            }
+        }
+    }
+}
+
 static void marks_are_read_back_and_a_damaged_one_does_not_count(void **state) {
     (void)state;
     struct bench bench;
@@ -290,6 +327,7 @@ int main(void) {
         cmocka_unit_test(many_cuts_in_a_row_never_lose_the_last_firm_record),
         cmocka_unit_test(a_page_that_takes_no_program_costs_a_slot_and_not_the_record),
         cmocka_unit_test(a_journal_that_takes_no_write_says_so_and_keeps_what_it_has),
+        cmocka_unit_test(after_the_last_number_they_begin_anew_whenever_the_power_goes),
         cmocka_unit_test(marks_are_read_back_and_a_damaged_one_does_not_count),
         cmocka_unit_test(trial_boots_are_counted_without_an_erase),
         cmocka_unit_test(a_half_counted_boot_is_finished_by_the_next),

@@ -10,7 +10,7 @@ import pytest
 from conftest import BUILD, ROOT, Program
 
 NODE_MODULES = os.environ.get("ONESLOT_NODE_MODULES", BUILD / "deps" / "node" / "node_modules")
-CORE = [ROOT / "core" / f"{name}.c" for name in ("api", "journal", "flash", "layout", "version", "error")]
+CORE = [ROOT / "core" / f"{name}.c" for name in ("api", "journal", "flash", "layout", "crc32", "version", "error")]
 STATES = ["idle", "requested", "installing", "trial", "done", "failed", "unknown"]
 DIGEST = bytes(range(32)).hex()
 
@@ -353,3 +353,97 @@ def test_what_python_asks_for_the_loader_and_installer_do(board, oneslot, tmp_pa
     (asked,) = board.python("show(oneslot.status())\noneslot.cancel()")
     assert asked["words"] == "to be upgraded to /fw.bin at the next reset"
     assert "at the next reset" not in oneslot.ok("status", board.flash).out
+
+
+SAVING = """
+import os, hashlib
+free = 1 << 20
+def statvfs(path):
+    if path == "/none/":
+        raise OSError(2)
+    return (4096, 4096, 1000, free // 4096, free // 4096, 0, 0, 0, 0, 255)
+os.statvfs = statvfs
+def content(path):
+    with open(path, "rb") as file:
+        return file.read()
+def sha256(path):
+    return "".join("%02x" % byte for byte in hashlib.sha256(content(path)).digest())
+"""
+
+
+@pytest.fixture
+def provisioned(board, oneslot, tmp_path):
+    """A board that runs a firmware which the host tool has put there; its flash mode and size are the board's own."""
+    board.firmware = BUILD / "examples" / "firmware-v1.bin"
+    oneslot.ok("image", board.firmware, "--flash-size", "4MB", "--flash-mode", "dout", "-o", board.flash)
+    return board
+
+
+def test_save_writes_the_file_that_was_installed(provisioned):
+    want = provisioned.firmware.read_bytes()
+    before = provisioned.flash.read_bytes()
+    assert before[0xF4002:0xF4004] != want[2:4]
+    digest, size, calls, last, names = provisioned.python(SAVING + """
+calls = []
+oneslot.save("/saved.bin", lambda done, total: calls.append((done, total)))
+print(json.dumps(sha256("/saved.bin")))
+print(json.dumps(os.stat("/saved.bin")[6]))
+print(json.dumps(len(calls)))
+print(json.dumps(calls[-1]))
+print(json.dumps(sorted(name for name in os.listdir("/") if "saved" in name)))
+""")
+    assert (digest, size) == (hashlib.sha256(want).hexdigest(), len(want))
+    assert (calls, last) == ((len(want) + 1023) // 1024, [len(want), len(want)])
+    assert names == ["saved.bin"]
+    assert provisioned.flash.read_bytes() == before
+
+
+def test_a_save_that_is_not_right_leaves_what_was_there(provisioned):
+    size = provisioned.firmware.stat().st_size
+    flash = bytearray(provisioned.flash.read_bytes())
+    flash[0x1001] ^= 1
+    provisioned.flash.write_bytes(flash)
+    rows = provisioned.python(SAVING + f"""
+def attempt(path):
+    try:
+        oneslot.save(path)
+        said = 0
+    except oneslot.Error as error:
+        said = [error.code, str(error)]
+    return [said, content("/old.bin").decode(), [name for name in os.listdir("/") if "part" in name]]
+print(json.dumps(attempt("/old.bin")))
+free = {size} // 4096 * 4096 - 4096
+print(json.dumps(attempt("/old.bin")))
+free = 1 << 20
+print(json.dumps(attempt("/none/old.bin")))
+print(json.dumps(attempt("vfs:/old.bin")))
+print(json.dumps(attempt("")))
+esp.failing = 99
+print(json.dumps(attempt("/old.bin")))
+esp.failing = 0
+class Full:
+    def __enter__(self):
+        return self
+    def __exit__(self, *_):
+        pass
+    def write(self, data):
+        raise OSError(28)
+oneslot.open = lambda *_: Full()
+print(json.dumps(attempt("/old.bin")))
+""")
+    missing = size - (size // 4096 * 4096 - 4096) + 2 * 4096
+    assert [row[1:] for row in rows] == [["old", []]] * len(rows)
+    assert [row[0][0] for row in rows] == [5, 30, 23, 28, 28, 1, 29]
+    assert rows[1][0][1].endswith(f": {missing} bytes are missing")
+
+
+@pytest.mark.parametrize("state, installed, code", [(2, "1", 76), (4, "0", 55), (0, "1", 55)])
+def test_what_is_not_known_is_not_saved(board, state, installed, code):
+    board.python(f"""
+here, record, slot, highest = oneslot._load()
+record[9] = {state}
+record[24] = {1 if state else 0}
+record[336] = {installed}
+oneslot._append(here, record, slot, highest)
+""")
+    assert board.python(SAVING + "print(json.dumps(code(oneslot.save, '/saved.bin')))") == [code]

@@ -11,6 +11,7 @@
 
 #include "lfs_util.h"
 #include "oneslot/source.h"
+#include "tests/littlefs_reseal.h"
 
 #define FLASH_SIZE   0x100000u
 #define REGION       0x20000u
@@ -614,29 +615,6 @@ static void a_flipped_byte_in_the_root_is_named_or_harmless(void **state) {
     }
 }
 
-/// Makes the CRC of each commit in a damaged block right again, so that littlefs believes the damage.
-static void reseal(uint8_t *block, uint32_t size) {
-    uint32_t tag = 0xffffffff;
-    uint32_t crc = lfs_crc(0xffffffff, block, 4);
-    for (uint32_t offset = 4; offset + 8 <= size;) {
-        uint32_t stored, length;
-        memcpy(&stored, block + offset, 4);
-        tag ^= lfs_frombe32(stored);
-        length = (tag & 0x3ff) == 0x3ff ? 0 : tag & 0x3ff;
-        if (tag & 0x80000000 || offset + 4 + length > size)
-            return;
-        crc = lfs_crc(crc, block + offset, 4);
-        if ((tag >> 20 & 0x780) == 0x500) {
-            memcpy(block + offset + 4, &crc, 4);
-            crc = 0xffffffff;
-            tag ^= (tag >> 20 & 1) << 31;
-        } else {
-            crc = lfs_crc(crc, block + offset + 4, length);
-        }
-        offset += 4 + length;
-    }
-}
-
 static uint32_t fuzz_random;
 
 static uint32_t fuzz_below(uint32_t limit) {
@@ -699,7 +677,7 @@ static void random_damage_ends_in_a_name_and_in_bounded_time(void **state) {
                 block = chip + REGION + fuzz_below(FUZZ_BLOCKS) * 4096;
             damage(block, fuzz_below(4) ? 256 : 4096);
             if (believed)
-                reseal(block, 4096);
+                littlefs_reseal(block, 4096);
         }
         bytes_read = 0;
         error = read_damaged(paths[i % 3], 2, 10000, &right);

@@ -12,12 +12,12 @@ LINT_FLAGS := -std=c11 $(CPPFLAGS)
 $(BUILD)/host/tests/%: $(BUILD)/host/obj/tests/%.o $(call host_objects,$(TEST_HELPERS)) $(TEST_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(HOST_CFLAGS) $^ -lcmocka -llzma -lm -o $@
+	$(Q)$(CC) $(HOST_CFLAGS) $(filter %.o,$^) $(filter %.a,$^) -lcmocka -llzma -lm -o $@
 
 $(BUILD)/asan/tests/%: $(BUILD)/asan/obj/tests/%.o $(call asan_objects,$(TEST_HELPERS)) $(ASAN_TEST_LIBS)
 	@mkdir -p $(@D)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(ASAN_CFLAGS) $^ -lcmocka -llzma -lm -o $@
+	$(Q)$(CC) $(ASAN_CFLAGS) $(filter %.o,$^) $(filter %.a,$^) -lcmocka -llzma -lm -o $@
 
 $(HOST_TESTS) $(ASAN_TESTS) $(call host_objects,$(UNIT_TESTS:%=tests/%.c)): | $(DEPS)/test.mk
 
@@ -32,7 +32,8 @@ $(BUILD)/asan/tests/test_self_update: $(call asan_objects,host/pack/build.c)
 # Programs that only tests use; other fragments add to it (the sanitized host tool, broken variants).
 TEST_PROGRAMS += $(HOST_TESTS) $(ASAN_TESTS) $(if $(wildcard host/host.mk),$(BUILD)/asan/oneslot)
 
-RUN_TESTS = ONESLOT_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/run --build $(BUILD) --lint-flags='$(LINT_FLAGS)' \
+RUN_TESTS = ONESLOT_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/run --build $(BUILD) \
+    --fuzz-seconds $(FUZZ_SECONDS) --lint-flags='$(LINT_FLAGS)' \
     --device-flags='$(ESP_CPPFLAGS)'
 
 test: all $(DEPS)/test.mk $(TEST_PROGRAMS) ## Build and run all tests; T=PART for those whose name holds PART

@@ -16,19 +16,20 @@ import sys
 
 # Pushed by start_stage.S.
 STAGE_ENTRY = 16
-# What a call through a pointer can reach, by the file that it is made in.
+# What a call through a pointer can reach, by the file that it is made in; with its own file where the name is not enough.
 FLASH_PORT = ("port_read", "port_program", "port_erase_sector", "port_erase_block")
 POINTERS = {
+    "core/api.c": (),  # what only the ESP32 family has
     "core/flash.c": FLASH_PORT,
     "core/image.c": ("rom_loads", "eboot_loads"),
-    "core/image_esp32.c": ("read_source", "read_flash", "proof_progress", "show_progress"),
-    "core/image_prove.c": ("proof_progress",),
-    "core/install.c": (
-        "oneslot_image_prove", "oneslot_image_esp32_prove", "oneslot_install_package", "read_layout",
-        "oneslot_layout_from_table", "take_choice_back", "screen_proven", "screen_outcome",
-    ),
-    "core/install_steps.c": ("show_progress",),
+    "core/image_esp32.c": ("read_source", "read_flash", "proof_progress", "handover.c:check_progress"),
+    "core/image_prove.c": ("proof_progress", "installer_progress"),
+    "core/install.c": ("oneslot_image_prove", "oneslot_image_esp32_prove", "oneslot_install_package", "read_layout",
+                       "oneslot_layout_from_table", "take_choice_back", "screen_proven", "screen_outcome",
+                       "self_update_settle", "self_update_prove", "self_update_replace"),
+    "core/install_steps.c": ("installer.c:show_progress",),
     "core/package_check.c": ("check_progress", "oneslot_p256_verify"),
+    "core/self_update.c": ("oneslot_image_prove", "screen_outcome"),
     "core/source.c": ("read_unpacked", "read_payload"),
     "core/unpack.c": ("read_packed", "read_stream"),
     "deps/littlefs/lfs.c": ("block_read", "block_program", "block_erase", "block_sync"),
@@ -45,6 +46,7 @@ EXECUTABLE = 4
 IN_PLACE = ".in_place"
 INDIRECT = "__indirect_call"
 NODE = re.compile(r'node: \{ title: "([^"]*)" label: "([^"]*)"')
+PLACE = re.compile(r"\\n(?:[^:\\]*/)?([^:/\\]*):\d+:\d+\\n")
 EDGE = re.compile(r'edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"(?: label: "([^":]*))?')
 FRAME = re.compile(r"(\d+) bytes \((static|dynamic[^)]*)\)")
 
@@ -85,8 +87,9 @@ def pointed_to(file):
 
 
 def read_graph(paths, linked):
-    """Frames of what was linked, and calls; a call through a pointer has (INDIRECT, file) for its target."""
-    frames, calls = {}, {}
+    """Frames of what was linked; calls, of which one through a pointer has (INDIRECT, file) for its target; and the
+    names by which POINTERS may have a function."""
+    frames, calls, names = {}, {}, {}
     for path in paths:
         with open(path, encoding="utf-8") as file:
             for line in file:
@@ -94,25 +97,27 @@ def read_graph(paths, linked):
                     frame = FRAME.search(match[2])
                     if frame and match[1].split(":")[-1] in linked:
                         frames[match[1]] = max(int(frame[1]), frames.get(match[1], 0))
+                        place = PLACE.search(match[2])
+                        names[match[1]] = {plain(match[1]), f"{place[1]}:{plain(match[1])}"}
                 elif match := EDGE.match(line):
                     target = (INDIRECT, match[3]) if match[2] == INDIRECT else match[2]
                     calls.setdefault(match[1], set()).add(target)
-    return frames, calls
+    return frames, calls, names
 
 
 class Stack:
     """The deepest stack below each function."""
 
-    def __init__(self, frames, calls, rom):
-        self.frames, self.calls, self.rom = frames, calls, rom
+    def __init__(self, frames, calls, names, rom):
+        self.frames, self.calls, self.names, self.rom = frames, calls, names, rom
         self.known, self.path = {}, []
 
     def below_pointer(self, file):
         functions = pointed_to(file)
-        reached = [name for name in sorted(self.frames) if plain(name) in functions]
-        if not reached:
+        reached = [name for name in sorted(self.frames) if self.names[name].intersection(functions)]
+        if functions and not reached:
             sys.exit(f"sizes: nothing that {file} calls through a pointer is in the call graph: {', '.join(functions)}")
-        return max(self.below(name) for name in reached)
+        return max((self.below(name) for name in reached), default=0)
 
     def below(self, name):
         if isinstance(name, tuple):
@@ -120,7 +125,7 @@ class Stack:
         if name not in self.frames:
             return self.rom
         if name in self.path:
-            sys.exit(f"sizes: {name} calls itself; the stack has no bound")
+            sys.exit(f"sizes: {name} calls itself; the stack has no bound: {' '.join(self.path)}")
         if name not in self.known:
             self.path.append(name)
             deepest = max((self.below(callee) for callee in sorted(self.calls.get(name, ()), key=str)), default=0)
@@ -130,17 +135,17 @@ class Stack:
 
 
 def deepest_stack(paths, root, linked, rom):
-    frames, calls = read_graph(paths, linked)
+    frames, calls, names = read_graph(paths, linked)
     roots = [name for name in frames if name.split(":")[-1] == root]
     if len(roots) != 1:
         sys.exit(f"sizes: {root} is not in the call graph")
     called = {callee for callees in calls.values() for callee in callees}
     accounted = {root, *NEVER_CALLED}.union(*POINTERS.values())
     # One without a file in its name is for the other program.
-    forgotten = [name for name in frames if ":" in name and name not in called and plain(name) not in accounted]
+    forgotten = [name for name in frames if ":" in name and name not in called and not names[name] & accounted]
     if forgotten:
         sys.exit(f"sizes: nobody calls {', '.join(forgotten)} by name: say in POINTERS who does")
-    return Stack(frames, calls, rom).below(roots[0])
+    return Stack(frames, calls, names, rom).below(roots[0])
 
 
 def memory_use(elf):

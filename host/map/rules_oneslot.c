@@ -47,13 +47,16 @@ void rules_oneslot(struct check *check) {
     const struct oneslot_map *map = &check->map->map;
     const struct oneslot_partition *found[PART_COUNT] = {NULL};
     size_t count = 0;
+    bool second = false;
     for (uint32_t index = 0; index < map->count; index++) {
         const struct oneslot_partition *region = &map->partition[index];
         for (size_t part = 0; part < PART_COUNT; part++) {
             if (!region_is(region, ONESLOT_TYPE_ONESLOT, PARTS[part].subtype)) {
                 continue;
             }
-            if (found[part] != NULL) {
+            if (found[part] != NULL && PARTS[part].subtype == ONESLOT_SUBTYPE_INSTALLER && !second) {
+                second = true; // to be updated by turns
+            } else if (found[part] != NULL) {
                 rules_report(check, RULE_ONESLOT_PARTS, FLASH_MAP_ERROR, region->address, region->size,
                              "there are two regions for the %s: '%s' at 0x%x and '%s' at 0x%x", PARTS[part].name,
                              found[part]->label, found[part]->address, region->label, region->address);

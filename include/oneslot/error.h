@@ -37,6 +37,8 @@
     X(FILE_READ, 26, "the file could not be read to its end")                                                          \
     X(FILE_CHANGED, 27, "the file is no longer the one that was proven")                                               \
     X(PATH_INVALID, 28, "the path is empty, too long or names no such region")                                         \
+    X(FILE_WRITE, 29, "the file could not be written")                                                                 \
+    X(FILE_NO_ROOM, 30, "the file system has not enough room for the file")                                            \
     /* the image */                                                                                                    \
     X(IMAGE_UNKNOWN, 40, "the file is no firmware image that is known here")                                           \
     X(IMAGE_CHIP, 41, "the image is for another chip")                                                                 \
@@ -54,6 +56,7 @@
     X(IMAGE_LENGTH, 53, "the file holds more or fewer bytes than its image says")                                      \
     X(IMAGE_REVISION, 54, "the image is for another revision of this chip")                                            \
     X(IMAGE_DIGEST, 55, "the image's SHA-256 is wrong")                                                                \
+    X(IMAGE_NOT_KNOWN, 56, "the journal does not know which image runs, so it cannot be saved")                        \
     /* the compressed stream of a package */                                                                           \
     X(PACKAGE_CODEC, 60, "the package is compressed in a way that is not known here, or needs more memory")            \
     X(PACKAGE_STREAM, 61, "the compressed stream is damaged")                                                          \

@@ -75,6 +75,7 @@ struct oneslot_install {
     struct oneslot_package package; ///< what the source is looked through
     bool packaged;                  ///< it is
     bool installer_inside;          ///< and what it shows is an installer
+    bool known;                     ///< the image must be one that was allowed here before: nobody need have signed it
     struct oneslot_unpack unpack;
     _Alignas(4) uint8_t buffer[ONESLOT_SECTOR_SIZE];
     _Alignas(4) uint8_t compare[ONESLOT_PAGE_SIZE];

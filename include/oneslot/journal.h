@@ -51,6 +51,11 @@ enum oneslot_state {
 #define ONESLOT_REQUEST_FALLBACK 0x04u /* puts the fallback back after a trial; never tried again */
 #define ONESLOT_REQUEST_RECOVERY 0x08u /* mends a damaged application without having been asked */
 
+/// What a TRIAL record keeps in the first bytes of `plan`, which is of no other use then.
+struct oneslot_previous {
+    uint8_t image[32]; ///< SHA-256 of the image that ran before the trial, as its file was; zero if not known
+};
+
 /// The state as it lies in flash: 512 bytes, little endian.
 struct oneslot_record {
     uint32_t magic;                  ///< ONESLOT_RECORD_MAGIC; set by append
@@ -76,11 +81,14 @@ struct oneslot_record {
     uint8_t watched[32];             ///< SHA-256 of the watch file that was last looked at; zero if none
     uint8_t image_version[8];        ///< of the image being installed or on trial, else of the one that runs; zero if
                                      ///< not known
-    uint8_t plan[ONESLOT_PLAN_SIZE]; ///< INSTALLING: a bit for each (group of) sector that is still to be written
-    uint32_t installer;              ///< where the installer lies; 0: where the layout says
-    uint32_t installer_before;       ///< until the one at `installer` has run: the one to go back to; else 0
-    uint32_t header;                 ///< first four bytes of the image's file (flash holds the device's bytes 2 and 3)
-    uint32_t crc;                    ///< CRC-32 of the bytes before; set by append
+    union {
+        uint8_t plan[ONESLOT_PLAN_SIZE];  ///< INSTALLING: a bit for each (group of) sector that is still to be written
+        struct oneslot_previous previous; ///< TRIAL
+    };
+    uint32_t installer;        ///< where the installer lies; 0: where the layout says
+    uint32_t installer_before; ///< until the one at `installer` has run: the one to go back to; else 0
+    uint32_t header;           ///< first four bytes of the image's file (flash holds the device's bytes 2 and 3)
+    uint32_t crc;              ///< CRC-32 of the bytes before; set by append
 };
 
 _Static_assert(sizeof(struct oneslot_record) == 512, "journal record");

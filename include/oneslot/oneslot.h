@@ -1,9 +1,10 @@
 /*
  * Oneslot for applications: ask for an upgrade, confirm it, read how the last one ended.
  *
- * Link core/api.c, core/journal.c, core/flash.c, core/layout.c, core/version.c and core/error.c; on the ESP32 family
- * also core/api_table.c, core/layout_table.c, core/otadata.c, core/map.c and BearSSL's MD5. No heap, about 400 bytes of
- * stack and a struct oneslot of about 600 bytes. Nothing but the flash functions is needed from the application.
+ * Link core/api.c, core/journal.c, core/flash.c, core/layout.c, core/crc32.c, core/version.c and core/error.c; on the
+ * ESP32 family also core/api_table.c, core/layout_table.c, core/otadata.c, core/map.c and BearSSL's MD5. No heap, about
+ * 400 bytes of stack and a struct oneslot of about 600 bytes. Nothing but the flash functions is needed from the
+ * application.
  */
 #ifndef ONESLOT_ONESLOT_H
 #define ONESLOT_ONESLOT_H

@@ -106,7 +106,7 @@ VARIANTS = (
     ), ("wrong",)),
     Variant("resume_without_proof", "after a cut the file is not proven again, and the flash is compared with it alone",
             "install.c", (
-        ("    error = prove(install, &(struct demand){.image = proven});\n",
+        ("    error = prove(install, &(struct demand){.image = proven, .known = back});\n",
          "    error = oneslot_source_open(&install->source, install->flash, &install->map, install->path);\n"),
     ), ("wrong",), (("install_steps.c", (NO_VERIFY,)),)),
 )
@@ -126,7 +126,7 @@ JOURNAL_VARIANTS = (
 # Faults in the handling of packages, which the engine's test with packages must catch.
 PACKAGE_VARIANTS = (
     Variant("key_asks_for_nothing", "a plain image passes on a device with a key", "install.c", (
-        ("        return install->trust.count > 0 ? ONESLOT_ERROR_PACKAGE_NEEDED : ONESLOT_ERROR_NONE;\n",
+        ("        return install->trust.count > 0 && !install->known ? ONESLOT_ERROR_PACKAGE_NEEDED : ONESLOT_ERROR_NONE;\n",
          "        return ONESLOT_ERROR_NONE;\n"),
     ), ("failed",)),
     Variant("damaged_keys_are_none", "a damaged block of keys is taken for no keys", "install.c", (
@@ -145,6 +145,32 @@ PACKAGE_VARIANTS = (
     Variant("digest_of_the_image", "the digest that was asked for is not compared with the file's",
             "install_package.c", (
         ("    if (!error && expected != NULL) {\n", "    if (false) {\n"),
+    ), ("failed",)),
+    Variant("any_fallback_passes", "a fallback that nobody has signed is put back whatever it holds", "install.c", (
+        ("{.image = image, .known = true}", "{.known = true}"),
+    ), ("failed",)),
+    Variant("what_ran_is_forgotten", "the journal of a trial does not say what ran before", "install.c", (
+        ("        memcpy(record->previous.image, record->installed, sizeof record->previous.image);\n", ""),
+    ), ("failed",)),
+    Variant("floor_rises_unsigned", "an unsigned fallback raises the floor to what it says", "install.c", (
+        ("    if (install->known && oneslot_version_compare(&said, &floor) > 0) {\n", "    if (false) {\n"),
+    ), ("failed",)),
+    Variant("cut_asks_for_a_signature", "after a cut a fallback that nobody has signed is refused", "install.c", (
+        ("{.image = proven, .known = back}", "{.image = proven, .known = false}"),
+    ), ("failed",)),
+)
+
+# Faults in saving the firmware that runs, which its own test must catch.
+SAVE_VARIANTS = (
+    Variant("saved_unproven", "what was read is not compared with what was installed", "save.c", (
+        ("    bool same = memcmp(digest, save->oneslot->record.installed, sizeof digest) == 0;\n",
+         "    bool same = true;\n"),
+    ), ("failed",)),
+    Variant("saved_as_the_device_has_it", "the device's flash mode, size and clock go into the file", "save.c", (
+        ("    for (uint32_t i = 2; save->target == 0 && i < 4; i++) {\n", "    for (uint32_t i = 4; i < 4; i++) {\n"),
+    ), ("failed",)),
+    Variant("window_too_full", "what the filter held back goes past the window", "pack.c", (
+        ("    const uint32_t full = pack->room - INPUT_FILTER;", "    const uint32_t full = pack->room;"),
     ), ("failed",)),
 )
 
