@@ -10,10 +10,9 @@ from zlib import crc32
 import pytest
 
 from conftest import BUILD, ROOT, Program
+from peers import FAMILIES
 
 NODE_MODULES = os.environ.get("ONESLOT_NODE_MODULES", BUILD / "deps" / "node" / "node_modules")
-CORE = ["api", "journal", "flash", "layout", "crc32", "version", "error"]
-TABLE = ["api_table", "layout_table", "otadata", "map", "md5"]
 STATES = ["idle", "requested", "installing", "trial", "done", "failed", "unknown"]
 DIGEST = bytes(range(32)).hex()
 
@@ -32,30 +31,6 @@ def code(function, *arguments, **options):
 """
 
 
-class Family:
-    """A kind of device: what MicroPython calls it, where its journal and all that a request writes lie in flash."""
-
-    def __init__(self, platform, kind, journal, written, core):
-        self.platform, self.kind, self.journal, self.written, self.core = platform, kind, journal, written, core
-
-    def build(self, folder):
-        """The C side: core/api.c on a flash image. An application for it links no more of the core than this."""
-        bearssl = BUILD / "deps" / "bearssl"
-        hashes = [bearssl / "src" / f"{name}.c" for name in ("hash/md5", "codec/dec32le", "codec/enc32le")]
-        room = ROOT / "tests" / "micropython"
-        sources = [room / f"{name}.c" for name in ("peer", f"peer_{self.kind}", f"open_{self.kind}")]
-        sources += [ROOT / "core" / f"{name}.c" for name in self.core] + (hashes if "md5" in self.core else [])
-        flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined", "-DBR_LE_UNALIGNED=0"]
-        flags += [f"-I{ROOT / 'include'}", "-isystem", bearssl / "inc", "-isystem", bearssl / "src"]
-        program = folder / self.platform
-        subprocess.run([os.environ.get("CC", "cc"), *flags, *sources, "-o", program], check=True)
-        return Program(program)
-
-
-FAMILIES = [
-    Family("esp8266", "layout", 0xF5000, slice(0xF5000, 0xF7000), CORE),
-    Family("esp32", "table", 0xF2000, slice(0xF0000, 0xF4000), CORE + TABLE),
-]
 OTADATA = 0xF0000
 UNDEFINED = 0xFFFFFFFF
 ERASED = b"\xff" * 32

@@ -15,8 +15,7 @@ enum oneslot_error confirm_device(struct oneslot *device) {
     if (error == ONESLOT_ERROR_NONE) {
         error = oneslot_otadata_read(&flash, device->layout.otadata, &entry, NULL);
     }
-    if (error == ONESLOT_ERROR_NONE &&
-        (entry.state == ONESLOT_OTA_NEW || entry.state == ONESLOT_OTA_PENDING_VERIFY)) {
+    if (error == ONESLOT_ERROR_NONE && (entry.state == ONESLOT_OTA_NEW || entry.state == ONESLOT_OTA_PENDING_VERIFY)) {
         return oneslot_otadata_write(&flash, device->layout.otadata, ONESLOT_OTA_VALID);
     }
     return error;

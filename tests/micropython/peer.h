@@ -17,7 +17,7 @@ void provision(void);
 /// A command that only that kind has. Returns ARGUMENT for one it does not know.
 enum oneslot_error own_command(struct oneslot *device, const char *command, int count, char **arguments);
 
-/* The way: open_layout.c, open_table.c (core alone), ../ports/open_port.c (a port). */
+/* The way: open_layout.c, open_table.c. */
 
 enum oneslot_error open_device(struct oneslot *device);
 enum oneslot_error confirm_device(struct oneslot *device);
