@@ -110,7 +110,7 @@ static struct sim_device upgrade(struct file old, struct file new, struct file i
     struct sim_device device;
     enum oneslot_error error = sim_provision(flash, &parts, NULL);
     if (error == ONESLOT_ERROR_NONE) {
-        error = sim_device_create(&device, flash, FLASH_SIZE, 1);
+        error = sim_device_create(&device, NULL, flash, FLASH_SIZE, 1);
     }
     if (error != ONESLOT_ERROR_NONE) {
         fprintf(stderr, "flash_time: %s\n", oneslot_error_text(error));

@@ -107,7 +107,12 @@ static enum oneslot_next start_application(struct start *start, enum oneslot_err
 
 /// Nothing is asked for and the application is whole.
 static enum oneslot_next hand_back(struct start *start, enum oneslot_error *reason) {
+    struct oneslot_install *install = start->install;
     *reason = ONESLOT_ERROR_NOTHING_TO_DO;
+    if (install->record.magic == ONESLOT_RECORD_MAGIC) {
+        // The next start goes past the installer: what the journal says now it has to say then.
+        (void)oneslot_journal_firm(&install->journal, install->slot);
+    }
     enum oneslot_next next = start_application(start, reason);
     if (start->boots && next == ONESLOT_NEXT_RESET) {
         // It should not have come here: the boot loader finds fault with what is whole to us. No race of resets.

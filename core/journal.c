@@ -213,6 +213,15 @@ enum oneslot_error oneslot_journal_append(const struct oneslot_journal *journal,
     return ONESLOT_ERROR_JOURNAL_WRITE;
 }
 
+enum oneslot_error oneslot_journal_firm(const struct oneslot_journal *journal, uint32_t slot) {
+    bool sealed = false;
+    if (slot >= ONESLOT_SLOTS || is_sealed(journal, slot, &sealed) != ONESLOT_ERROR_NONE || !sealed) {
+        return ONESLOT_ERROR_ARGUMENT;
+    }
+    return program_zeros(journal, slot_address(journal, slot) + ONESLOT_SEAL_OFFSET) ? ONESLOT_ERROR_NONE
+                                                                                     : ONESLOT_ERROR_JOURNAL_WRITE;
+}
+
 /// A mark says which block is done, twice, so that a damaged page does not pass for one.
 static void make_mark(uint32_t mark[2], uint32_t index) {
     mark[0] = index | (~index << 16);

@@ -88,7 +88,7 @@ static bool provision(struct campaign *campaign, char *message) {
     }
     enum oneslot_error error = sim_provision(flash, &parts, NULL);
     if (error == ONESLOT_ERROR_NONE) {
-        error = sim_device_create(&campaign->device, flash, parts.flash_size, settings->seed);
+        error = sim_device_create(&campaign->device, parts.chip, flash, parts.flash_size, settings->seed);
     }
     if (error == ONESLOT_ERROR_NONE) {
         struct oneslot_map map;
@@ -102,6 +102,7 @@ static bool provision(struct campaign *campaign, char *message) {
         snprintf(message, MESSAGE_SIZE, "the flash cannot be made: %s", oneslot_error_text(error));
         return false;
     }
+    campaign->device.rollback = !settings->no_rollback;
     nor_copy(&campaign->provisioned, &campaign->device.nor);
     campaign->device.provisioned = &campaign->provisioned;
     campaign->device.old_firmware =
@@ -177,14 +178,14 @@ static bool check_upgraded(const struct sim_device *device, enum oneslot_error o
 static bool first_sector_last(const struct campaign *campaign) {
     const struct campaign_settings *settings = campaign->settings;
     const struct oneslot_layout *layout = &campaign->device.layout;
-    uint32_t target = settings->new_firmware.size - campaign->image_size;
+    uint32_t target = layout->application + settings->new_firmware.size - campaign->image_size;
     uint32_t first = target == 0 ? layout->displaced : target;
     bool begun = false;
     for (uint32_t i = 0; i < campaign->upgrade.points; i++) {
         const struct nor_operation *operation = &campaign->upgrade.point[i].operation;
         if (operation->address >= first && operation->address < first + ONESLOT_SECTOR_SIZE) {
             begun = begun || operation->kind == NOR_PROGRAM;
-        } else if (begun && operation->address < layout->firmware) {
+        } else if (begun && operation->address >= layout->application && operation->address < layout->firmware) {
             return false;
         }
     }

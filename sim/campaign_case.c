@@ -388,7 +388,8 @@ static bool firmware_untouched(const struct run *run) {
     const struct sim_device *device = &run->device;
     for (uint32_t i = 0; i < device->nor.sectors; i++) {
         uint32_t address = i * ONESLOT_SECTOR_SIZE;
-        bool firmware = address < device->layout.firmware || address == device->layout.displaced;
+        bool firmware = (address >= device->layout.application && address < device->layout.firmware) ||
+                        (!device->vendor && address == device->layout.displaced);
         const struct nor_sector *now = device->nor.sector[i];
         const struct nor_sector *then = device->provisioned->sector[i];
         if (firmware && now != then &&

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "oneslot/boot.h"
+#include "oneslot/handover.h"
 #include "oneslot/install_package.h"
-#include "oneslot/oneslot.h"
+#include "oneslot/otadata.h"
+#include "sim/bootloader.h"
 
 /// Resets in a row without an application before the device counts as stuck.
 #define RESETS_MAX 12u
@@ -15,19 +17,49 @@
 #define IMAGE_MAGIC  0xe9u
 #define SEGMENTS_MAX 16u
 
-static void mark_writable(struct sim_device *device, uint32_t address, uint32_t size) {
+static void mark_writable(uint8_t *writable, uint32_t address, uint32_t size) {
     for (uint32_t at = address; at < address + size; at += ONESLOT_SECTOR_SIZE) {
-        device->writable[at / ONESLOT_SECTOR_SIZE] = 1;
+        writable[at / ONESLOT_SECTOR_SIZE] = 1;
     }
 }
 
-enum oneslot_error sim_device_create(struct sim_device *device, const uint8_t *flash, uint32_t size, uint64_t seed) {
+/// Who may write what.
+static void mark_all(struct sim_device *device) {
+    const struct oneslot_layout *layout = &device->layout;
+    const uint32_t pair = 2u * ONESLOT_SECTOR_SIZE;
+    uint32_t start = layout->application == 0 ? ONESLOT_SECTOR_SIZE : layout->application;
+    mark_writable(device->writable, start, layout->firmware - start);
+    mark_writable(device->writable, layout->journal, pair);
+    mark_writable(device->application_writable, layout->journal, pair);
+    if (device->vendor) {
+        mark_writable(device->writable, layout->otadata, pair);
+        mark_writable(device->application_writable, layout->otadata, pair);
+        mark_writable(device->loader_writable, layout->otadata, pair);
+    } else {
+        mark_writable(device->writable, layout->displaced, ONESLOT_SECTOR_SIZE);
+    }
+}
+
+/// What the boot loader says of the old and the new application where they lie byte for byte as they should; found out
+/// once in a process.
+static struct {
+    bool known;
+    bool takes;
+} met[2];
+
+enum oneslot_error sim_device_create(struct sim_device *device, const struct oneslot_chip *chip, const uint8_t *flash,
+                                     uint32_t size, uint64_t seed) {
+    _Alignas(4) uint8_t working[ONESLOT_LAYOUT_BUFFER];
     memset(device, 0, sizeof *device);
+    memset(met, 0, sizeof met);
     nor_create(&device->nor, size, seed);
     nor_load(&device->nor, 0, flash, size);
+    device->chip = chip ? *chip : oneslot_esp8266;
+    device->vendor = chip != NULL;
+    device->rollback = true;
     struct oneslot_flash port = nor_flash(&device->nor);
-    enum oneslot_error error = oneslot_layout_read(&port, &device->layout);
-    device->writable = calloc(device->nor.sectors, 1);
+    enum oneslot_error error = device->chip.read_layout(&port, &device->layout, working);
+    device->writable = calloc(3, device->nor.sectors);
     if (error == ONESLOT_ERROR_NONE && !device->writable) {
         error = ONESLOT_ERROR_ARGUMENT;
     }
@@ -35,10 +67,10 @@ enum oneslot_error sim_device_create(struct sim_device *device, const uint8_t *f
         sim_device_destroy(device);
         return error;
     }
+    device->application_writable = device->writable + device->nor.sectors;
+    device->loader_writable = device->application_writable + device->nor.sectors;
     const struct oneslot_layout *layout = &device->layout;
-    mark_writable(device, ONESLOT_SECTOR_SIZE, layout->firmware - ONESLOT_SECTOR_SIZE);
-    mark_writable(device, layout->displaced, ONESLOT_SECTOR_SIZE);
-    mark_writable(device, layout->journal, ONESLOT_JOURNAL_SECTORS * ONESLOT_SECTOR_SIZE);
+    mark_all(device);
     device->nor.writable = device->writable;
     device->nor.marks_start = layout->journal;
     device->nor.marks_end = layout->journal + ONESLOT_JOURNAL_SECTORS * ONESLOT_SECTOR_SIZE;
@@ -127,35 +159,48 @@ static bool is_whole(const struct sim_device *device, const struct oneslot_flash
 /// application.
 enum next { NEXT_RESET, NEXT_APPLICATION };
 
-/// The installer: returns whether it did something, after which it resets.
-static bool run_installer(struct sim_device *device, const struct oneslot_flash *flash, bool broken) {
+/// The installer's memory, given back when a cut passes through.
+static struct oneslot_install *create_installer(struct sim_device *device, const struct oneslot_flash *flash) {
     static const struct oneslot_install_port port;
     struct oneslot_install *install = calloc(1, sizeof *install);
     if (!install) {
         abort();
     }
+    install->chip = &device->chip;
+    install->flash = flash;
+    install->port = &port;
+    install->take_package = oneslot_install_package;
+    device->installs++;
+    return install;
+}
+
+/// Runs the installer: returns whether a reset follows.
+static bool run_installer(struct sim_device *device, const struct oneslot_flash *flash,
+                          bool (*run)(struct sim_device *device, struct oneslot_install *install)) {
+    struct oneslot_install *install = create_installer(device, flash);
     jmp_buf here;
     jmp_buf *outer = device->nor.power;
-    /* A cut passes through here, so that the memory is given back. */
     device->nor.power = &here;
     if (setjmp(here) != 0) {
         free(install);
         device->nor.power = outer;
         longjmp(*outer, 1);
     }
-    install->chip = &oneslot_esp8266;
-    install->flash = flash;
-    install->port = &port;
-    install->application_broken = broken;
-    install->take_package = oneslot_install_package;
-    device->installs++;
-    enum oneslot_error result = oneslot_install_run(install);
-    device->last = result;
+    bool reset = run(device, install);
     device->nor.power = outer;
-    // As device/esp8266/installer.c: a refusal goes on to the application without a reset.
-    bool reset = result == ONESLOT_ERROR_NONE || install->record.state == ONESLOT_STATE_INSTALLING;
     free(install);
     return reset;
+}
+
+/// As device/esp8266/installer.c: a refusal goes on to the application without a reset.
+static bool install(struct sim_device *device, struct oneslot_install *install) {
+    device->last = oneslot_install_run(install);
+    return device->last == ONESLOT_ERROR_NONE || install->record.state == ONESLOT_STATE_INSTALLING;
+}
+
+static bool install_broken(struct sim_device *device, struct oneslot_install *memory) {
+    memory->application_broken = true;
+    return install(device, memory);
 }
 
 /// One reset, as device/esp8266/loader.c does it.
@@ -179,13 +224,140 @@ static enum next boot_once(struct sim_device *device, const struct oneslot_flash
         (void)oneslot_journal_trial_count(&journal, slot);
         return NEXT_APPLICATION;
     case ONESLOT_BOOT_INSTALLER:
-        if (run_installer(device, flash, !whole)) {
+        if (run_installer(device, flash, whole ? install : install_broken)) {
             return NEXT_RESET;
         }
         return record.state != ONESLOT_STATE_INSTALLING && is_whole(device, flash) ? NEXT_APPLICATION : NEXT_RESET;
     default:
         return NEXT_APPLICATION;
     }
+}
+
+/* What is there. */
+
+static bool holds(const struct sim_device *device, const struct sim_firmware *firmware) {
+    uint8_t first[ONESLOT_SECTOR_SIZE];
+    uint32_t size = firmware->size;
+    uint32_t head = size < ONESLOT_SECTOR_SIZE ? size : ONESLOT_SECTOR_SIZE;
+    if (device->vendor) {
+        return nor_equal(&device->nor, device->layout.application, firmware->bytes, size);
+    }
+    memcpy(first, firmware->bytes, head);
+    nor_peek(&device->nor, 2, first + 2, 2);
+    return nor_equal(&device->nor, device->layout.displaced, first, head) &&
+           nor_equal(&device->nor, head, firmware->bytes + head, size - head);
+}
+
+static bool is_weak(const struct sim_device *device, const struct sim_firmware *firmware) {
+    uint32_t size = firmware->size;
+    uint32_t head = size < ONESLOT_SECTOR_SIZE ? size : ONESLOT_SECTOR_SIZE;
+    if (device->vendor) {
+        return nor_weak(&device->nor, device->layout.application, size);
+    }
+    return nor_weak(&device->nor, device->layout.displaced, head) || nor_weak(&device->nor, head, size - head);
+}
+
+enum sim_runs sim_runs(const struct sim_device *device) {
+    if (holds(device, &device->new_firmware)) {
+        return is_weak(device, &device->new_firmware) ? SIM_RUNS_WEAK : SIM_RUNS_NEW;
+    }
+    if (holds(device, &device->old_firmware)) {
+        return is_weak(device, &device->old_firmware) ? SIM_RUNS_WEAK : SIM_RUNS_OLD;
+    }
+    return SIM_RUNS_NEITHER;
+}
+
+/* The same under ESP-IDF's boot loader. */
+
+static bool hand_over(struct sim_device *device, struct oneslot_install *install) {
+    (void)oneslot_handover(install, &device->last);
+    return true;
+}
+
+/// ESP-IDF's esp_ota_mark_app_valid_cancel_rollback(): the entry that counts is written anew as VALID.
+static void confirm_as_vendor(struct sim_device *device, const struct oneslot_flash *flash) {
+    struct oneslot_otadata entry;
+    for (uint32_t sector = 0; sector < ONESLOT_OTADATA_SECTORS; sector++) {
+        uint32_t address = device->layout.otadata + sector * ONESLOT_SECTOR_SIZE;
+        if (flash->read(flash->context, address, &entry, sizeof entry) == 0 && entry.sequence != 0xffffffffu &&
+            entry.state == (device->rollback ? ONESLOT_OTA_PENDING_VERIFY : ONESLOT_OTA_NEW)) {
+            entry.state = ONESLOT_OTA_VALID;
+            (void)flash->erase_sector(flash->context, address);
+            (void)flash->program(flash->context, address, &entry, sizeof entry);
+        }
+    }
+}
+
+static enum oneslot_error open_device(const struct sim_device *device, struct oneslot *oneslot,
+                                      const struct oneslot_flash *flash) {
+    _Alignas(4) uint8_t working[ONESLOT_LAYOUT_BUFFER];
+    return device->vendor ? oneslot_open_table(oneslot, flash, working) : oneslot_open(oneslot, flash);
+}
+
+/// What the firmware does when it is started on trial.
+static void confirm(struct sim_device *device, const struct oneslot_flash *flash) {
+    struct oneslot oneslot;
+    if (device->confirm == SIM_CONFIRM_NOT || open_device(device, &oneslot, flash) != ONESLOT_ERROR_NONE ||
+        oneslot.record.state != ONESLOT_STATE_TRIAL) {
+        return;
+    }
+    device->nor.writable = device->application_writable;
+    if (device->confirm != SIM_CONFIRM_VENDOR) {
+        (void)oneslot_confirm(&oneslot);
+    }
+    if (device->confirm != SIM_CONFIRM_ONESLOT) {
+        confirm_as_vendor(device, flash);
+    }
+}
+
+/// A flash that holds an application from address 0 on and is erased behind it.
+static int read_firmware(void *context, uint32_t address, void *buffer, uint32_t length) {
+    const struct sim_firmware *firmware = context;
+    uint32_t held = address < firmware->size ? firmware->size - address : 0;
+    memset(buffer, 0xff, length);
+    memcpy(buffer, firmware->bytes + (held > 0 ? address : 0), held < length ? held : length);
+    return 0;
+}
+
+static bool is_met(void *context, uint32_t address, bool *takes) {
+    struct sim_device *device = context;
+    enum sim_runs runs = address == device->layout.application ? sim_runs(device) : SIM_RUNS_NEITHER;
+    if (runs != SIM_RUNS_OLD && runs != SIM_RUNS_NEW) {
+        return false;
+    }
+    if (!met[runs].known) {
+        struct sim_firmware *firmware = runs == SIM_RUNS_OLD ? &device->old_firmware : &device->new_firmware;
+        const struct oneslot_flash flash = {.context = firmware, .size = device->nor.size, .read = read_firmware};
+        const struct bootloader bootloader = {
+            .flash = &flash, .chip = device->chip.number, .revision = device->chip.limits.revision};
+        struct bootloader_image image;
+        met[runs].known = true;
+        met[runs].takes = bootloader_takes(&bootloader, 0, device->layout.firmware - address, &image);
+    }
+    *takes = met[runs].takes;
+    return true;
+}
+
+/// One reset under ESP-IDF's boot loader.
+static enum next boot_vendor(struct sim_device *device, const struct oneslot_flash *flash) {
+    const struct bootloader bootloader = {.flash = flash,
+                                          .chip = device->chip.number,
+                                          .revision = device->chip.limits.revision,
+                                          .rollback = device->rollback,
+                                          .known = is_met,
+                                          .context = device};
+    struct bootloader_image image;
+    device->boots++;
+    device->nor.writable = device->loader_writable;
+    int started = bootloader_start(&bootloader, &image);
+    device->nor.writable = device->writable;
+    if (started == 0) {
+        return NEXT_APPLICATION;
+    }
+    if (started == BOOTLOADER_FACTORY) {
+        (void)run_installer(device, flash, hand_over);
+    }
+    return NEXT_RESET;
 }
 
 static bool has_planned(const struct sim_device *device, enum nor_fault_kind kind) {
@@ -200,10 +372,13 @@ static bool has_planned(const struct sim_device *device, enum nor_fault_kind kin
 static enum sim_stop boot_until_started(struct sim_device *device) {
     struct oneslot_flash flash = nor_flash(&device->nor);
     while (device->resets_left-- > 0) {
-        enum next next = boot_once(device, &flash);
+        enum next next = device->vendor ? boot_vendor(device, &flash) : boot_once(device, &flash);
         if (next == NEXT_APPLICATION) {
             enum sim_runs runs = sim_runs(device);
             device->bad_starts += runs != SIM_RUNS_OLD && runs != SIM_RUNS_NEW;
+            if (device->vendor) {
+                confirm(device, &flash);
+            }
             return SIM_APPLICATION;
         }
     }
@@ -215,6 +390,7 @@ static enum sim_stop powered(struct sim_device *device, enum sim_stop (*program)
     jmp_buf power;
     enum sim_stop stop;
     device->nor.power = &power;
+    device->nor.writable = device->writable;
     device->nor.power_ups++;
     device->nor.budget = BUDGET;
     device->resets_left = RESETS_MAX;
@@ -224,6 +400,7 @@ static enum sim_stop powered(struct sim_device *device, enum sim_stop (*program)
         stop = device->nor.exhausted ? SIM_HUNG : SIM_CUT;
     }
     device->nor.power = NULL;
+    device->nor.writable = device->writable;
     device->nor.budget = 0;
     if (has_planned(device, NOR_FAULT_CUT)) {
         device->nor.faults = 0;
@@ -239,53 +416,30 @@ enum sim_stop sim_power_on(struct sim_device *device) {
 
 struct asked {
     const char *path;
-    const uint8_t *sha256;
+    const struct oneslot_options *options;
 };
 static struct asked asked; /* one request at a time */
 
 static enum sim_stop ask(struct sim_device *device) {
     struct oneslot_flash flash = nor_flash(&device->nor);
-    struct oneslot_options options = {.sha256 = asked.sha256};
     struct oneslot oneslot;
-    device->last = oneslot_open(&oneslot, &flash);
+    device->nor.writable = device->application_writable;
+    device->last = open_device(device, &oneslot, &flash);
     if (device->last == ONESLOT_ERROR_NONE) {
-        device->last = oneslot_request(&oneslot, asked.path, &options);
+        device->last = oneslot_request(&oneslot, asked.path, asked.options);
     }
     return SIM_APPLICATION;
 }
 
-enum sim_stop sim_request(struct sim_device *device, const char *path, const uint8_t *sha256) {
+enum sim_stop sim_request_with(struct sim_device *device, const char *path, const struct oneslot_options *options) {
     asked.path = path;
-    asked.sha256 = sha256;
+    asked.options = options;
     return powered(device, ask);
 }
 
-/* What is there. */
-
-static bool holds(const struct sim_device *device, const struct sim_firmware *firmware) {
-    uint8_t first[ONESLOT_SECTOR_SIZE];
-    uint32_t size = firmware->size;
-    uint32_t head = size < ONESLOT_SECTOR_SIZE ? size : ONESLOT_SECTOR_SIZE;
-    memcpy(first, firmware->bytes, head);
-    nor_peek(&device->nor, 2, first + 2, 2);
-    return nor_equal(&device->nor, device->layout.displaced, first, head) &&
-           nor_equal(&device->nor, head, firmware->bytes + head, size - head);
-}
-
-static bool is_weak(const struct sim_device *device, const struct sim_firmware *firmware) {
-    uint32_t size = firmware->size;
-    uint32_t head = size < ONESLOT_SECTOR_SIZE ? size : ONESLOT_SECTOR_SIZE;
-    return nor_weak(&device->nor, device->layout.displaced, head) || nor_weak(&device->nor, head, size - head);
-}
-
-enum sim_runs sim_runs(const struct sim_device *device) {
-    if (holds(device, &device->new_firmware)) {
-        return is_weak(device, &device->new_firmware) ? SIM_RUNS_WEAK : SIM_RUNS_NEW;
-    }
-    if (holds(device, &device->old_firmware)) {
-        return is_weak(device, &device->old_firmware) ? SIM_RUNS_WEAK : SIM_RUNS_OLD;
-    }
-    return SIM_RUNS_NEITHER;
+enum sim_stop sim_request(struct sim_device *device, const char *path, const uint8_t *sha256) {
+    const struct oneslot_options options = {.sha256 = sha256};
+    return sim_request_with(device, path, &options);
 }
 
 bool sim_untouched(const struct sim_device *device, uint32_t *address) {

@@ -1,16 +1,18 @@
 /*
  * A whole simulated device: loader, installer and application over NOR flash in memory.
  *
- * The loader's decisions are core/boot.c's, the installer is core/install.c itself. The application is not run: when
- * it is started, the device says which one it is.
+ * The loader's decisions are core/boot.c's, the installer is core/install.c itself; on the ESP32 family the model of
+ * ESP-IDF's boot loader and core/handover.c. The application is not run: when it is started, the device says which one
+ * it is; on the ESP32 family it may confirm itself.
  */
 #ifndef SIM_DEVICE_H
 #define SIM_DEVICE_H
 
 #include "oneslot/install.h"
+#include "oneslot/oneslot.h"
 #include "sim/nor.h"
 
-/// An application as it would lie in flash from address 0 on.
+/// An application as it would lie in flash from address 0 on; on the ESP32 family from its partition's start.
 struct sim_firmware {
     const uint8_t *bytes;
     uint32_t size;
@@ -32,25 +34,40 @@ enum sim_runs {
     SIM_RUNS_WEAK,    ///< one of both, but with cells that read by chance
 };
 
+/// What the application does about a trial each time it is started.
+enum sim_confirm {
+    SIM_CONFIRM_NOT,
+    SIM_CONFIRM_ONESLOT, ///< oneslot_confirm() alone
+    SIM_CONFIRM_VENDOR,  ///< ESP-IDF's call alone
+    SIM_CONFIRM_BOTH,    ///< oneslot_confirm(), then ESP-IDF's call
+};
+
 struct sim_device {
     struct nor nor;
+    struct oneslot_chip chip;
+    bool vendor;              ///< ESP-IDF's boot loader starts what there is
+    bool rollback;            ///< and knows trials
+    enum sim_confirm confirm; ///< of a firmware on trial; with `vendor` alone
     struct oneslot_layout layout;
     struct sim_firmware old_firmware;
     struct sim_firmware new_firmware;
     /// The flash as provisioned: everything outside firmware, displaced sector and journal must stay like it. Not
     /// owned.
     const struct nor *provisioned;
-    uint8_t *writable;       ///< a byte a sector; shared by copies, see sim_device_create
-    uint32_t boots;          ///< resets and power-ups so far
-    uint32_t installs;       ///< runs of the installer so far
-    enum oneslot_error last; ///< what the last of them returned
-    uint32_t bad_starts;     ///< applications started that were neither old nor new, or weak
+    uint8_t *writable;             ///< a byte a sector; shared by copies, see sim_device_create
+    uint8_t *application_writable; ///< the same for what the application may write: requests and confirmations
+    uint8_t *loader_writable;      ///< and for ESP-IDF's boot loader: otadata
+    uint32_t boots;                ///< resets and power-ups so far
+    uint32_t installs;             ///< runs of the installer so far
+    enum oneslot_error last;       ///< what the last of them returned
+    uint32_t bad_starts;           ///< applications started that were neither old nor new, or weak
     uint32_t resets_left;
 };
 
-/// Loads a flash image of `size` bytes. `device->layout` is read from it. Returns NONE or NO_LAYOUT.
-/// Frees what it holds with sim_device_destroy.
-enum oneslot_error sim_device_create(struct sim_device *device, const uint8_t *flash, uint32_t size, uint64_t seed);
+/// Loads a flash image of `size` bytes, for a device of that chip (NULL: an ESP8266). `device->layout` is read from it.
+/// Returns NONE, NO_LAYOUT or what reading the map says. Frees what it holds with sim_device_destroy.
+enum oneslot_error sim_device_create(struct sim_device *device, const struct oneslot_chip *chip, const uint8_t *flash,
+                                     uint32_t size, uint64_t seed);
 void sim_device_destroy(struct sim_device *device);
 
 /// A copy with its own flash; `writable` stays the original's, so the original must outlive it.
@@ -64,7 +81,8 @@ enum sim_stop sim_power_on(struct sim_device *device);
 /// Which application the flash holds, the device's header bytes 2 and 3 aside.
 enum sim_runs sim_runs(const struct sim_device *device);
 
-/// Whether all but firmware, displaced sector and journal is as it was provisioned; else `address` says where not.
+/// Whether all but firmware, displaced sector, otadata and journal is as it was provisioned; else `address` says where
+/// not.
 bool sim_untouched(const struct sim_device *device, uint32_t *address);
 
 /// The newest journal record as a reader finds it now.
@@ -72,6 +90,9 @@ enum oneslot_error sim_journal(struct sim_device *device, struct oneslot_record 
 
 /// The application's part: writes a request as oneslot_request() does. A planned cut may strike.
 enum sim_stop sim_request(struct sim_device *device, const char *path, const uint8_t *sha256);
+
+/// The same with everything that can be asked for.
+enum sim_stop sim_request_with(struct sim_device *device, const char *path, const struct oneslot_options *options);
 
 const char *sim_stop_text(enum sim_stop stop);
 const char *sim_runs_text(enum sim_runs runs);

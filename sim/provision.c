@@ -5,10 +5,14 @@
 #include "bearssl_hash.h"
 #include "lfs.h"
 #include "oneslot/image.h"
+#include "oneslot/otadata.h"
 
 #define DEFAULT_RESERVED 0xf4000u
 #define DEFAULT_FS_START 0x100000u
 #define SYSTEM_SIZE      (5u * ONESLOT_SECTOR_SIZE)
+#define TABLE_RESERVED   0x1e0000u
+#define TABLE_FS_START   0x200000u
+#define BOOT_LOADER_SIZE 0x5000u
 #define LITTLEFS_CACHE   256u
 
 /* A flash port over memory. */
@@ -169,14 +173,15 @@ int32_t sim_read_file(const uint8_t *region, uint32_t size, uint32_t block_size,
 
 static struct sim_provision with_defaults(const struct sim_provision *given) {
     struct sim_provision filled = *given;
+    uint32_t behind = filled.chip ? 0 : SYSTEM_SIZE;
     if (filled.reserved == 0) {
-        filled.reserved = DEFAULT_RESERVED;
+        filled.reserved = filled.chip ? TABLE_RESERVED : DEFAULT_RESERVED;
     }
     if (filled.fs_start == 0) {
-        filled.fs_start = DEFAULT_FS_START;
+        filled.fs_start = filled.chip ? TABLE_FS_START : DEFAULT_FS_START;
     }
-    if (filled.fs_size == 0 && filled.flash_size > filled.fs_start + SYSTEM_SIZE) {
-        filled.fs_size = filled.flash_size - SYSTEM_SIZE - filled.fs_start;
+    if (filled.fs_size == 0 && filled.flash_size > filled.fs_start + behind) {
+        filled.fs_size = filled.flash_size - behind - filled.fs_start;
     }
     if (filled.fs_block == 0) {
         filled.fs_block = ONESLOT_SECTOR_SIZE;
@@ -297,7 +302,103 @@ static void describe_firmware(struct oneslot_record *record, const struct sim_pr
     br_sha256_out(&sha256, record->installed);
 }
 
+static void put_parts(uint8_t *flash, const struct sim_provision *provision, const struct oneslot_layout *layout) {
+    struct oneslot_map map;
+    put_firmware(flash, provision, layout);
+    put_loader(flash, provision, layout);
+    make_map(&map, provision, layout);
+    oneslot_map_write(&map, flash + layout->map);
+}
+
+/* The same on the ESP32 family. */
+
+static struct oneslot_layout make_table_layout(const struct sim_provision *provision) {
+    struct oneslot_layout layout = {.flags = provision->watch ? ONESLOT_LAYOUT_WATCH : 0,
+                                    .flash_size = provision->flash_size,
+                                    .application = SIM_TABLE_APPLICATION,
+                                    .firmware = provision->reserved,
+                                    .installer = provision->reserved,
+                                    .otadata = provision->reserved + 0x10000u,
+                                    .journal = provision->reserved + 0x12000u,
+                                    .settings = provision->reserved + 0x14000u,
+                                    .map = ONESLOT_TABLE_ADDRESS};
+    oneslot_layout_seal(&layout);
+    return layout;
+}
+
+static void make_table(struct oneslot_map *map, const struct sim_provision *provision,
+                       const struct oneslot_layout *layout) {
+    const uint8_t ours = ONESLOT_TYPE_ONESLOT;
+    const uint8_t app = ONESLOT_TYPE_APP;
+    const uint8_t data = ONESLOT_TYPE_DATA;
+    memset(map, 0, sizeof *map);
+    add_region(map, "nvs", data, 0x02, 0x9000u, 0x6000u);
+    add_region(map, "phy_init", data, ONESLOT_SUBTYPE_DATA_PHY, 0xf000u, 0x1000u);
+    add_region(map, "ota_0", app, ONESLOT_SUBTYPE_APP_OTA_0, layout->application,
+               layout->firmware - layout->application);
+    add_region(map, "installer", app, ONESLOT_SUBTYPE_APP_FACTORY, layout->installer, SIM_TABLE_INSTALLER_SIZE);
+    add_region(map, "otadata", data, ONESLOT_SUBTYPE_DATA_OTA, layout->otadata, 2u * ONESLOT_SECTOR_SIZE);
+    add_region(map, "journal", ours, ONESLOT_SUBTYPE_JOURNAL, layout->journal, 2u * ONESLOT_SECTOR_SIZE);
+    add_region(map, "settings", ours, ONESLOT_SUBTYPE_MAP, layout->settings, ONESLOT_SECTOR_SIZE);
+    add_region(map, "vfs", data, ONESLOT_SUBTYPE_DATA_LITTLEFS, provision->fs_start, provision->fs_size);
+}
+
+static void put_word(uint8_t *bytes, uint32_t value) {
+    for (uint32_t i = 0; i < 4; i++) {
+        bytes[i] = (uint8_t)(value >> (8 * i));
+    }
+}
+
+/// An image that a boot loader takes for an application, and no chip would run.
+static void put_stand_in(uint8_t *bytes, uint16_t chip) {
+    memset(bytes, 0, 304);
+    bytes[0] = 0xe9;
+    bytes[1] = 1;
+    bytes[12] = (uint8_t)chip;
+    bytes[13] = (uint8_t)(chip >> 8);
+    put_word(bytes + 24, 0x50000000u); /* memory of the RTC, on every chip */
+    put_word(bytes + 28, 256);
+    put_word(bytes + 32, 0xabcd5432u);
+    bytes[303] = 0xef ^ 0xab ^ 0xcd ^ 0x54 ^ 0x32;
+}
+
+/// Boot loader, nvs and phy_init: bytes that must stay.
+static void put_vendor(uint8_t *flash) {
+    for (uint32_t i = 0; i < BOOT_LOADER_SIZE; i++) {
+        flash[0x1000u + i] = (uint8_t)(i * 7u + (i >> 8));
+    }
+    for (uint32_t i = 0x9000u; i < SIM_TABLE_APPLICATION; i++) {
+        flash[i] = (uint8_t)(i * 13u + (i >> 7));
+    }
+}
+
+static void put_table_parts(uint8_t *flash, const struct sim_provision *provision,
+                            const struct oneslot_layout *layout) {
+    struct oneslot_map map;
+    make_table(&map, provision, layout);
+    put_vendor(flash);
+    oneslot_map_write(&map, flash + ONESLOT_TABLE_ADDRESS);
+    memcpy(flash + layout->application, provision->firmware, provision->firmware_size);
+    if (!provision->installer) {
+        put_stand_in(flash + layout->installer, provision->chip->number);
+    }
+}
+
+static bool fits_table(const struct sim_provision *provision) {
+    return provision->firmware_size >= 16 && provision->reserved >= SIM_TABLE_APPLICATION &&
+           provision->firmware_size <= provision->reserved - SIM_TABLE_APPLICATION &&
+           provision->reserved % ONESLOT_BLOCK_SIZE == 0 &&
+           provision->reserved + SIM_TABLE_RESERVED_SIZE <= provision->fs_start &&
+           provision->fs_start < provision->flash_size && provision->fs_size > 0 &&
+           provision->fs_size <= provision->flash_size - provision->fs_start &&
+           (!provision->installer || provision->installer_size <= SIM_TABLE_INSTALLER_SIZE) &&
+           (!provision->watch || strlen(provision->watch) <= ONESLOT_PATH_MAX);
+}
+
 static bool fits(const struct sim_provision *provision) {
+    if (provision->chip) {
+        return fits_table(provision);
+    }
     return provision->firmware_size >= 16 && provision->firmware_size <= provision->reserved &&
            provision->reserved + SIM_RESERVED_SIZE <= provision->fs_start &&
            provision->fs_start < provision->flash_size && provision->fs_size > 0 &&
@@ -313,15 +414,15 @@ enum oneslot_error sim_provision(uint8_t *flash, const struct sim_provision *pro
         return ONESLOT_ERROR_ARGUMENT;
     }
     memset(flash, 0xff, parts.flash_size);
-    struct oneslot_layout made = make_layout(&parts);
-    put_firmware(flash, &parts, &made);
-    put_loader(flash, &parts, &made);
+    struct oneslot_layout made = parts.chip ? make_table_layout(&parts) : make_layout(&parts);
+    if (parts.chip) {
+        put_table_parts(flash, &parts, &made);
+    } else {
+        put_parts(flash, &parts, &made);
+    }
     if (parts.installer) {
         memcpy(flash + made.installer, parts.installer, parts.installer_size);
     }
-    struct oneslot_map map;
-    make_map(&map, &parts, &made);
-    oneslot_map_write(&map, flash + made.map);
     put_configuration(flash, &parts, &made);
     if (layout) {
         *layout = made;
@@ -332,12 +433,19 @@ enum oneslot_error sim_provision(uint8_t *flash, const struct sim_provision *pro
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
+    struct oneslot_map map;
     error = oneslot_map_parse(&map, flash + made.map, ONESLOT_MAP_BYTES, parts.flash_size);
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
     struct sim_memory memory = {flash, parts.flash_size};
     struct oneslot_flash port = sim_memory_flash(&memory);
+    if (parts.chip) {
+        error = oneslot_otadata_write(&port, made.otadata, ONESLOT_OTA_UNDEFINED);
+        if (error != ONESLOT_ERROR_NONE) {
+            return error;
+        }
+    }
     struct oneslot_journal journal = {&port, made.journal};
     struct oneslot_record record;
     memset(&record, 0, sizeof record);

@@ -2,12 +2,14 @@
  * Provisioning: what the flash of a new device holds, made in memory.
  *
  * Loader sector with the layout block, the application with its first sector displaced, a journal with one IDLE
- * record, the flash map with the configuration, the installer, a littlefs with files. Used by the simulator and its
- * tests, and by any tool that has the parts at hand.
+ * record, the flash map with the configuration, the installer, a littlefs with files. On the ESP32 family: a stand-in
+ * of the boot loader, the partition table, nvs and phy_init, the application, the installer, otadata, journal and
+ * settings. Used by the simulator and its tests, and by any tool that has the parts at hand.
  */
 #ifndef SIM_PROVISION_H
 #define SIM_PROVISION_H
 
+#include "oneslot/chip.h"
 #include "oneslot/journal.h"
 #include "oneslot/layout.h"
 #include "oneslot/map.h"
@@ -23,14 +25,22 @@ struct sim_file {
 /// The reserved area in one piece: displaced sector, journal, map, installer.
 #define SIM_RESERVED_SIZE 0xc000u
 
+/// The same on the ESP32 family: installer, otadata, journal, settings, and a rest that is free.
+#define SIM_TABLE_INSTALLER_SIZE 0x10000u
+#define SIM_TABLE_RESERVED_SIZE  0x20000u
+/// Where the application of the ESP32 family begins.
+#define SIM_TABLE_APPLICATION 0x10000u
+
 struct sim_provision {
+    const struct oneslot_chip *chip; ///< of the ESP32 family; NULL: an ESP8266
     uint32_t flash_size;
-    /// The application as it would lie in flash from address 0 on (with boot_v1.x: boot loader and user1).
+    /// The application as it would lie in flash from address 0 on (with boot_v1.x: boot loader and user1); on the ESP32
+    /// family from its partition's start.
     const uint8_t *firmware;
     uint32_t firmware_size;
-    uint32_t reserved; ///< address of the reserved area, which ends the firmware's region; 0: 0xf4000
-    uint32_t fs_start; ///< 0: the first megabyte's end
-    uint32_t fs_size;  ///< 0: up to the SDK's five sectors at the end of flash
+    uint32_t reserved; ///< address of the reserved area, which ends the firmware's region; 0: 0xf4000, 0x1e0000
+    uint32_t fs_start; ///< 0: the first megabyte's end, the second's
+    uint32_t fs_size;  ///< 0: up to the SDK's five sectors at the end of flash; on the ESP32 family up to its end
     uint32_t fs_block; ///< littlefs block size; 0: 4096
     const struct sim_file *file;
     uint32_t files;

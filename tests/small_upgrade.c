@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/synthetic.h"
+#include "tests/synthetic_esp32.h"
 
 #define FLASH_SIZE 0x100000u
 #define FS_START   0x60000u
@@ -15,20 +16,21 @@ static const struct sim_file FILES[] = {
     {"/empty", "", 0},
 };
 
-void small_upgrade_create(struct small_upgrade *upgrade, uint32_t size, uint32_t same) {
+static void allocate(struct small_upgrade *upgrade, uint32_t size) {
     memset(upgrade, 0, sizeof *upgrade);
     upgrade->old_image = malloc(size);
     upgrade->new_image = malloc(size);
     if (!upgrade->old_image || !upgrade->new_image)
         abort();
-    synthetic_micropython(upgrade->old_image, size, 1, same);
-    synthetic_micropython(upgrade->new_image, size, 2, same);
+}
+
+/// What is the same for all chips.
+static void settle(struct small_upgrade *upgrade, uint32_t size) {
     struct campaign_settings *settings = &upgrade->settings;
     struct sim_provision *provision = &settings->provision;
     provision->flash_size = FLASH_SIZE;
     provision->firmware = upgrade->old_image;
     provision->firmware_size = size;
-    provision->reserved = (size + ONESLOT_SECTOR_SIZE - 1) & ~(ONESLOT_SECTOR_SIZE - 1);
     provision->fs_start = FS_START;
     provision->fs_size = FS_SIZE;
     provision->file = FILES;
@@ -39,6 +41,25 @@ void small_upgrade_create(struct small_upgrade *upgrade, uint32_t size, uint32_t
     settings->seed = 1;
     settings->step = 1;
     settings->jobs = 2;
+}
+
+void small_upgrade_create(struct small_upgrade *upgrade, uint32_t size, uint32_t same) {
+    allocate(upgrade, size);
+    synthetic_micropython(upgrade->old_image, size, 1, same);
+    synthetic_micropython(upgrade->new_image, size, 2, same);
+    upgrade->settings.provision.reserved = (size + ONESLOT_SECTOR_SIZE - 1) & ~(ONESLOT_SECTOR_SIZE - 1);
+    settle(upgrade, size);
+}
+
+void small_upgrade_create_esp32(struct small_upgrade *upgrade, uint16_t chip, uint32_t size, uint32_t same) {
+    allocate(upgrade, size);
+    synthetic_esp32(upgrade->old_image, size, chip, 1, same);
+    synthetic_esp32(upgrade->new_image, size, chip, 2, same);
+    oneslot_esp32_chip(&upgrade->chip, chip, 0);
+    upgrade->settings.provision.chip = &upgrade->chip;
+    uint32_t end = SIM_TABLE_APPLICATION + size;
+    upgrade->settings.provision.reserved = (end + ONESLOT_BLOCK_SIZE - 1) & ~(ONESLOT_BLOCK_SIZE - 1);
+    settle(upgrade, size);
 }
 
 void small_upgrade_destroy(struct small_upgrade *upgrade) {

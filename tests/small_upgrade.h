@@ -5,6 +5,7 @@
 #include "sim/campaign.h"
 
 struct small_upgrade {
+    struct oneslot_chip chip;
     struct campaign_settings settings;
     uint8_t *old_image;
     uint8_t *new_image;
@@ -14,6 +15,9 @@ struct small_upgrade {
 /// from the old one behind the first `same` bytes of its code. No case is asked for yet but the cuts at every
 /// operation. Frees with small_upgrade_destroy.
 void small_upgrade_create(struct small_upgrade *upgrade, uint32_t size, uint32_t same);
+/// The same for a device of the ESP32 family; `size` is a multiple of 16, and `same` bytes at the code's end are equal.
+/// `upgrade` must stay where it is.
+void small_upgrade_create_esp32(struct small_upgrade *upgrade, uint16_t chip, uint32_t size, uint32_t same);
 void small_upgrade_destroy(struct small_upgrade *upgrade);
 
 #endif

@@ -192,7 +192,7 @@ static void make_device(struct bench *bench, const struct parts *parts) {
                                             .watch = parts->watch,
                                             .trust = parts->trust};
     assert_int_equal(sim_provision(flash_bytes, &provision, NULL), ONESLOT_ERROR_NONE);
-    assert_int_equal(sim_device_create(&bench->device, flash_bytes, FLASH_SIZE, 1), ONESLOT_ERROR_NONE);
+    assert_int_equal(sim_device_create(&bench->device, NULL, flash_bytes, FLASH_SIZE, 1), ONESLOT_ERROR_NONE);
     bench->device.old_firmware = (struct sim_firmware){old_image, OLD_SIZE};
     bench->device.new_firmware = (struct sim_firmware){new_image, NEW_SIZE};
     nor_copy(&bench->provisioned, &bench->device.nor);

@@ -110,6 +110,10 @@ enum oneslot_error oneslot_journal_load(const struct oneslot_journal *journal, s
 enum oneslot_error oneslot_journal_append(const struct oneslot_journal *journal, struct oneslot_record *record,
                                           uint32_t *slot);
 
+/// Makes the seal of the record that oneslot_journal_load has found in `slot` firm, where nothing is to be appended: a
+/// cut may have left it half-way. Returns NONE, ARGUMENT (no sealed record is there) or JOURNAL_WRITE.
+enum oneslot_error oneslot_journal_firm(const struct oneslot_journal *journal, uint32_t slot);
+
 /// Marks block `index` (0 to ONESLOT_MARKS - 1) of an INSTALLING record's plan as written and read back.
 /// A failure is harmless (the block is written again after a cut) and returned as JOURNAL_WRITE.
 enum oneslot_error oneslot_journal_mark(const struct oneslot_journal *journal, uint32_t slot, uint32_t index);
