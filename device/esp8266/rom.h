@@ -35,7 +35,6 @@ int SPIReadModeCnfig(uint32_t mode);
 /// Writes 0 to the chip's status register: no block is protected, and quad enable is gone too.
 int SPIUnlock(void);
 int SPI_read_status(struct rom_flash_chip *chip, uint32_t *status);
-int uart_tx_one_char(uint8_t character);
 void ets_delay_us(uint32_t microseconds);
 /// MD5 as everybody has it, over data that is readable by bytes. MD5Final wipes the first word alone.
 struct rom_md5 {

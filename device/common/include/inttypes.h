@@ -1,8 +1,8 @@
 /*
  * <inttypes.h> for littlefs, which uses it for messages that are compiled out.
  */
-#ifndef ONESLOT_ESP8266_INTTYPES_H
-#define ONESLOT_ESP8266_INTTYPES_H
+#ifndef ONESLOT_DEVICE_INTTYPES_H
+#define ONESLOT_DEVICE_INTTYPES_H
 
 #include <stdint.h>
 

@@ -5,6 +5,8 @@ stack that its calls can need.
 The stack comes from the compiler's call graph (-fcallgraph-info=su). A call through a pointer is taken to reach the
 deepest of the functions that POINTERS has for its source file. A program may call functions of another one that is in
 memory with it, as the installer calls the stage's decoder. A function that no graph knows is the boot ROM's.
+
+Sections whose name begins with .in_place stay in flash and are not counted as memory.
 """
 import argparse
 import os
@@ -12,7 +14,6 @@ import re
 import struct
 import sys
 
-ROM_FUNCTION = 160
 # Pushed by start_stage.S.
 STAGE_ENTRY = 16
 # What a call through a pointer can reach, by the file that it is made in; with its own file where the name is not enough.
@@ -21,24 +22,28 @@ POINTERS = {
     "core/api.c": (),  # what only the ESP32 family has
     "core/flash.c": FLASH_PORT,
     "core/image.c": ("rom_loads", "eboot_loads"),
+    "core/image_esp32.c": ("read_source", "read_flash", "proof_progress", "handover.c:check_progress"),
     "core/image_prove.c": ("proof_progress", "installer_progress"),
-    "core/install.c": ("oneslot_image_prove", "oneslot_install_package", "read_layout", "show_proven", "show_outcome",
+    "core/install.c": ("oneslot_image_prove", "oneslot_image_esp32_prove", "oneslot_install_package", "read_layout",
+                       "oneslot_layout_from_table", "take_choice_back", "screen_proven", "screen_outcome",
                        "self_update_settle", "self_update_prove", "self_update_replace"),
     "core/install_steps.c": ("installer.c:show_progress",),
     "core/package_check.c": ("check_progress", "oneslot_p256_verify"),
-    "core/self_update.c": ("oneslot_image_prove", "show_outcome"),
+    "core/self_update.c": ("oneslot_image_prove", "screen_outcome"),
     "core/source.c": ("read_unpacked", "read_payload"),
     "core/unpack.c": ("read_packed", "read_stream"),
     "deps/littlefs/lfs.c": ("block_read", "block_program", "block_erase", "block_sync"),
     "device/esp8266/loader.c": ("stage_main",),
 }
-# In a table that nobody calls through: BearSSL's general description of SHA-256.
-NEVER_CALLED = ("br_sha224_state", "br_sha224_set_state", "br_sha224_update")
-IRAM = 0x40100000
-FLASH_WINDOW = 0x40200000
+# In tables that nobody calls through: BearSSL's general descriptions of SHA-256 and MD5.
+NEVER_CALLED = (
+    "br_sha224_state", "br_sha224_set_state", "br_sha224_update", "br_md5_state", "br_md5_set_state", "br_md5_update",
+)
 SYMBOL_TABLE = 2
 NO_CONTENTS = 8
 ALLOCATED = 2
+EXECUTABLE = 4
+IN_PLACE = ".in_place"
 INDIRECT = "__indirect_call"
 NODE = re.compile(r'node: \{ title: "([^"]*)" label: "([^"]*)"')
 PLACE = re.compile(r"\\n(?:[^:\\]*/)?([^:/\\]*):\d+:\d+\\n")
@@ -47,10 +52,14 @@ FRAME = re.compile(r"(\d+) bytes \((static|dynamic[^)]*)\)")
 
 
 def read_sections(elf):
-    """The section headers: name, kind, flags, address, offset, length, link."""
+    """The section headers: offset of the name, kind, flags, address, offset, length, link."""
     table = struct.unpack_from("<I", elf, 0x20)[0]
     size, count = struct.unpack_from("<HH", elf, 0x2E)
     return [struct.unpack_from("<7I", elf, table + index * size) for index in range(count)]
+
+
+def text_at(elf, start):
+    return elf[start : elf.index(0, start)].decode()
 
 
 def linked_symbols(elf):
@@ -61,8 +70,7 @@ def linked_symbols(elf):
         if kind == SYMBOL_TABLE:
             text = headers[link][4]
             for at in range(offset, offset + length, 16):
-                start = text + struct.unpack_from("<I", elf, at)[0]
-                names.add(elf[start : elf.index(0, start)].decode())
+                names.add(text_at(elf, text + struct.unpack_from("<I", elf, at)[0]))
     return names
 
 
@@ -100,8 +108,8 @@ def read_graph(paths, linked):
 class Stack:
     """The deepest stack below each function."""
 
-    def __init__(self, frames, calls, names):
-        self.frames, self.calls, self.names = frames, calls, names
+    def __init__(self, frames, calls, names, rom):
+        self.frames, self.calls, self.names, self.rom = frames, calls, names, rom
         self.known, self.path = {}, []
 
     def below_pointer(self, file):
@@ -115,7 +123,7 @@ class Stack:
         if isinstance(name, tuple):
             return self.below_pointer(name[1])
         if name not in self.frames:
-            return ROM_FUNCTION
+            return self.rom
         if name in self.path:
             sys.exit(f"sizes: {name} calls itself; the stack has no bound: {' '.join(self.path)}")
         if name not in self.known:
@@ -126,7 +134,7 @@ class Stack:
         return self.known[name]
 
 
-def deepest_stack(paths, root, linked):
+def deepest_stack(paths, root, linked, rom):
     frames, calls, names = read_graph(paths, linked)
     roots = [name for name in frames if name.split(":")[-1] == root]
     if len(roots) != 1:
@@ -137,31 +145,33 @@ def deepest_stack(paths, root, linked):
     forgotten = [name for name in frames if ":" in name and name not in called and not names[name] & accounted]
     if forgotten:
         sys.exit(f"sizes: nobody calls {', '.join(forgotten)} by name: say in POINTERS who does")
-    return Stack(frames, calls, names).below(roots[0])
+    return Stack(frames, calls, names, rom).below(roots[0])
 
 
 def memory_use(elf):
-    """Bytes of code in IRAM, of data with contents elsewhere in RAM, and of zeroed RAM."""
+    """Bytes of code, of data with contents, and of zeroed memory."""
     code = data = zeroed = 0
-    for _, kind, flags, address, _, length, _ in read_sections(elf):
-        if not flags & ALLOCATED or address >= FLASH_WINDOW:
+    headers = read_sections(elf)
+    names = headers[struct.unpack_from("<H", elf, 0x32)[0]][4]
+    for name, kind, flags, _, _, length, _ in headers:
+        if not flags & ALLOCATED or text_at(elf, names + name).startswith(IN_PLACE):
             continue
         if kind == NO_CONTENTS:
             zeroed += length
-        elif address >= IRAM:
+        elif flags & EXECUTABLE:
             code += length
         else:
             data += length
     return code, data, zeroed
 
 
-def line_of(name, paths, image, root, graph, limit):
+def line_of(name, paths, image, root, graph, limit, rom):
     elves = []
     for path in paths:
         with open(path, "rb") as file:
             elves.append(file.read())
     code, data, zeroed = memory_use(elves[0])
-    stack = deepest_stack(graph, root, set().union(*map(linked_symbols, elves)))
+    stack = deepest_stack(graph, root, set().union(*map(linked_symbols, elves)), rom)
     if limit and stack > int(limit, 0):
         sys.exit(f"sizes: {name} can need {stack} bytes of stack and has {limit}")
     size = os.path.getsize(image) if image else "-"
@@ -182,12 +192,13 @@ def main():
         "image", nargs="+",
         help="NAME:ELF:IMAGE:ROOT:GRAPH:LIMIT; GRAPH is a .ci file or a folder of them, LIMIT what there is of stack. "
         "ELF+ELF and GRAPH+GRAPH: the programs that are called too. IMAGE and LIMIT may be empty")
+    parser.add_argument("--rom-stack", type=int, default=160, help="bytes of stack that a function of the boot ROM takes")
     arguments = parser.parse_args()
     print(f"{'':<14}{'image':>8}{'code':>8}{'data':>8}{'zeroed':>8}{'stack':>8}")
     for image in arguments.image:
         name, elf, path, root, graph, limit = image.split(":")
         graphs = [file for part in graph.split("+") for file in graph_files(part)]
-        print(line_of(name, elf.split("+"), path, root, graphs, limit))
+        print(line_of(name, elf.split("+"), path, root, graphs, limit, arguments.rom_stack))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 /*
- * The part of <string.h> that the device code uses. memcpy, memset, memcmp and memmove are the boot ROM's.
+ * The part of <string.h> that the device code uses. On the ESP8266 memcpy, memset,
+ * memcmp and memmove are the boot ROM's.
  */
-#ifndef ONESLOT_ESP8266_STRING_H
-#define ONESLOT_ESP8266_STRING_H
+#ifndef ONESLOT_DEVICE_STRING_H
+#define ONESLOT_DEVICE_STRING_H
 
 #include <stddef.h>
 

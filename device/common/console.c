@@ -1,7 +1,5 @@
 #include "console.h"
 
-#include "rom.h"
-
 void console_text(const char *text) {
     for (;; text++) {
         uintptr_t address = (uintptr_t)text;
@@ -12,9 +10,9 @@ void console_text(const char *text) {
             return;
         }
         if (character == '\n') {
-            uart_tx_one_char('\r');
+            console_character('\r');
         }
-        uart_tx_one_char(character);
+        console_character(character);
     }
 }
 
@@ -28,6 +26,6 @@ void console_number(uint32_t number) {
         number /= 10;
     } while (number != 0);
     for (; digits[at] != 0; at++) {
-        uart_tx_one_char((uint8_t)digits[at]);
+        console_character((uint8_t)digits[at]);
     }
 }
