@@ -5,7 +5,7 @@ EXAMPLE_ESP32_ROOM := examples/upgrade/esp32
 EXAMPLE_ESP32_SOURCES := $(addprefix $(EXAMPLE_ROOM)/, table.S firmware.c esp32/platform.c esp32/descriptor.c) \
     $(addprefix $(ESP32_ROOM)/, flash_port.c console_port.c registers.c) $(ESP32_PLAIN_SOURCES) \
     $(addprefix $(DEVICE_ROOM)/, console.c strings.c) $(EXAMPLE_CORE) \
-    $(addprefix core/, api_table.c layout_table.c map.c otadata.c) \
+    $(addprefix core/, api_table.c layout_table.c map.c md5.c otadata.c) \
     $(filter %/md5.c %/dec32le.c %/enc32le.c %/enc64le.c,$(BEARSSL_SOURCES))
 # The installer has a descriptor of its own.
 EXAMPLE_ESP32_SOURCES := $(filter-out $(ESP32_ROOM)/descriptor.c,$(EXAMPLE_ESP32_SOURCES))
