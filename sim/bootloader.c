@@ -58,7 +58,7 @@ static bool same(const uint8_t *a, const uint8_t *b, uint32_t length) {
     return difference == 0;
 }
 
-static bool read(const struct bootloader *bootloader, uint32_t address, void *buffer, uint32_t length) {
+static bool get(const struct bootloader *bootloader, uint32_t address, void *buffer, uint32_t length) {
     const struct oneslot_flash *flash = bootloader->flash;
     return address <= flash->size && length <= flash->size - address &&
            flash->read(flash->context, address, buffer, length) == 0;
@@ -89,7 +89,7 @@ static bool md5_right(const struct bootloader *bootloader, uint32_t rows, const 
     br_md5_init(&md5);
     for (uint32_t i = 0; i < rows; i++) {
         uint32_t bytes[ROW_SIZE / 4u];
-        if (!read(bootloader, BOOTLOADER_TABLE + i * ROW_SIZE, bytes, ROW_SIZE)) {
+        if (!get(bootloader, BOOTLOADER_TABLE + i * ROW_SIZE, bytes, ROW_SIZE)) {
             return false;
         }
         br_md5_update(&md5, bytes, ROW_SIZE);
@@ -102,9 +102,9 @@ static bool read_table(const struct bootloader *bootloader, struct table *table)
     bool proven = false;
     *table = (struct table){.slots = 0};
     for (uint32_t i = 0; i < ROWS; i++) {
-        uint32_t words[ROW_SIZE / 4u];
+        uint32_t words[ROW_SIZE / 4u] = {0};
         const uint8_t *row = (const uint8_t *)words;
-        if (!read(bootloader, BOOTLOADER_TABLE + i * ROW_SIZE, words, ROW_SIZE)) {
+        if (!get(bootloader, BOOTLOADER_TABLE + i * ROW_SIZE, words, ROW_SIZE)) {
             return false;
         }
         uint32_t magic = half_of(row);
@@ -171,7 +171,7 @@ static int choose(const struct bootloader *bootloader, const struct table *table
     }
     for (uint32_t i = 0; i < 2; i++) {
         if (table->otadata.size < 2u * SECTOR ||
-            !read(bootloader, table->otadata.address + i * SECTOR, &entry[i], sizeof entry[i])) {
+            !get(bootloader, table->otadata.address + i * SECTOR, &entry[i], sizeof entry[i])) {
             return BOOTLOADER_NOTHING;
         }
     }
@@ -247,7 +247,7 @@ static bool is_mapped(const struct windows *window, uint32_t address) {
 
 /// Reads the next bytes and hashes them.
 static bool take(struct look *look, void *buffer, uint32_t length) {
-    if (length > look->end - look->at || !read(look->bootloader, look->at, buffer, length)) {
+    if (length > look->end - look->at || !get(look->bootloader, look->at, buffer, length)) {
         return false;
     }
     br_sha256_update(&look->sha256, buffer, length);
@@ -273,8 +273,8 @@ static bool settle_page(struct look *look, const struct bootloader_segment *segm
     if (look->windows->smallest_page == 16) {
         return true;
     }
-    if (!read(look->bootloader, segment->flash, &word, sizeof word) || word != 0xabcd5432u ||
-        !read(look->bootloader, segment->flash + PAGE_SIZE_AT, &word, sizeof word)) {
+    if (!get(look->bootloader, segment->flash, &word, sizeof word) || word != 0xabcd5432u ||
+        !get(look->bootloader, segment->flash + PAGE_SIZE_AT, &word, sizeof word)) {
         return false;
     }
     word &= 0xffu;

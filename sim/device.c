@@ -434,7 +434,9 @@ static enum sim_stop ask(struct sim_device *device) {
 enum sim_stop sim_request_with(struct sim_device *device, const char *path, const struct oneslot_options *options) {
     asked.path = path;
     asked.options = options;
-    return powered(device, ask);
+    enum sim_stop stop = powered(device, ask);
+    memset(&asked, 0, sizeof asked);
+    return stop;
 }
 
 enum sim_stop sim_request(struct sim_device *device, const char *path, const uint8_t *sha256) {
