@@ -327,6 +327,7 @@ odd, 0x41, 7, , 4096
     yield "text-as-written", b"\5\0\0\0\0" + b"a, data, nvs, 1, 0\nb, data, phy, , 3\n"
     yield "text-end", b"\1\0\0\0\0" + b"a, data, nvs, 0xfffff000, 0x1000\nb, data, nvs, , 4K\n"
     yield "text-late", b"\1\xf0\xff\xff\xff" + b"a, app, factory, , 4K\n"
+    yield "text-long", b"\1\0\0\0\0" + b"seventeen-letters, data, nvs, 0, 4K\nb, data, phy, , 4K\n"
     yield "text-bad", b"\1\0\0\0\0" + b"a, data, nvs, 0, 4K, wrong\n"
 
 
