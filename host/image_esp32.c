@@ -273,7 +273,7 @@ static int check_secure_boot(const struct image_build *build, const struct esp32
 static int check(struct image_build *build) {
     const struct image_options *options = &build->options;
     const struct esp32_flash *holder = NULL;
-    struct esp32_image installer;
+    struct esp32_image installer = {.size = 0};
     int status = check_options(build);
     if (status == TOOL_OK && options->dump != NULL) {
         status = read_dump(build);

@@ -64,6 +64,8 @@ FAULTS = (
           "partition->size <= flash_size - partition->address;", "partition->size <= flash_size;"),
     Fault("map", "one row too many is taken", "core/map.c",
           "map->count < ONESLOT_MAP_ENTRIES)", "map->count <= ONESLOT_MAP_ENTRIES)"),
+    Fault("map", "the journal may lie over the table", "core/layout_table.c",
+          "return behind && partition->size", "return partition->size"),
     Fault("map", "a name of 17 letters is taken from the text", "host/map_csv.c", "length > 16)", "length > 17)"),
     Fault("file_system", "a read has no budget", "core/source.c", "source->budget -= size + READ_COST;", ""),
     Fault("file_system", "a file system may be larger than its region", "core/superblock.c",

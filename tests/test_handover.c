@@ -187,7 +187,8 @@ static void a_request_that_is_taken_back_does_nothing(void **state) {
     struct oneslot oneslot = open_application(&bench.device, &flash);
     assert_int_equal(oneslot_cancel(&oneslot), ONESLOT_ERROR_NONE);
     assert_runs(&bench, SIM_RUNS_OLD);
-    assert_int_equal(status_of(&bench.device).state, ONESLOT_STATE_IDLE);
+    assert_int_not_equal(status_of(&bench.device).state, ONESLOT_STATE_REQUESTED);
+    assert_int_equal(status_of(&bench.device).outcome, ONESLOT_ERROR_NONE);
     finish(&bench);
 }
 
@@ -241,7 +242,8 @@ static void otadata_is_erased_before_a_damaged_application_is_written(void **sta
             assert_int_equal(choice_of(&device).sequence, 0xffffffff);
         }
         sim_device_discard(&device);
-        if (stop == SIM_APPLICATION) {
+        if (stop != SIM_CUT) {
+            assert_int_equal(stop, SIM_APPLICATION);
             assert_true(at > 20);
             break;
         }
@@ -412,6 +414,35 @@ static void a_confirmed_firmware_is_not_taken_for_one_on_trial_by_the_installer(
     finish(&bench);
 }
 
+/// What otadata alone knew must be in the journal before a request erases it.
+static void a_cut_request_after_a_confirmed_trial_does_not_bring_the_fallback(void **state) {
+    struct bench bench;
+    (void)state;
+    set_up(&bench);
+    bench.device.confirm = SIM_CONFIRM_VENDOR;
+    ask(&bench.device, NEW_PATH, &TWO_BOOTS);
+    assert_runs(&bench, SIM_RUNS_NEW);
+    bench.device.confirm = SIM_CONFIRM_NOT;
+    for (uint32_t at = 0;; at++) {
+        struct sim_device device;
+        sim_device_fork(&device, &bench.device);
+        nor_count_from_zero(&device.nor);
+        nor_plan(&device.nor, (struct nor_fault){.kind = NOR_FAULT_CUT, .at = at, .tear = NOR_AFTER});
+        enum sim_stop stop = sim_request(&device, "/missing.bin", NULL);
+        for (uint32_t boot = 0; boot < 4; boot++) {
+            assert_int_equal(sim_power_on(&device), SIM_APPLICATION);
+            assert_int_equal(sim_runs(&device), SIM_RUNS_NEW);
+        }
+        assert_int_not_equal(status_of(&device).state, ONESLOT_STATE_TRIAL);
+        sim_device_discard(&device);
+        if (stop != SIM_CUT) {
+            assert_true(at > 8);
+            break;
+        }
+    }
+    finish(&bench);
+}
+
 /* Trials and cuts. */
 
 struct trial {
@@ -525,6 +556,7 @@ int main(void) {
         cmocka_unit_test(a_trial_without_a_fallback_keeps_the_new_firmware_and_says_so),
         cmocka_unit_test(a_boot_loader_that_knows_no_trials_starts_the_new_firmware_until_it_confirms),
         cmocka_unit_test(a_confirmed_firmware_is_not_taken_for_one_on_trial_by_the_installer),
+        cmocka_unit_test(a_cut_request_after_a_confirmed_trial_does_not_bring_the_fallback),
         cmocka_unit_test(any_cut_of_a_trial_that_is_confirmed_ends_with_the_new_firmware),
         cmocka_unit_test(any_cut_of_a_trial_that_is_not_confirmed_ends_with_the_fallback),
     };

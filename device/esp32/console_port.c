@@ -24,6 +24,9 @@ static bool usb_has_space(void) {
 }
 
 static void usb_character(uint8_t character) {
+    if (!usb_has_space()) {
+        console_flush();
+    }
     for (uint32_t step = 0; usb_listens && !usb_has_space(); step++) {
         usb_listens = step < USB_WAIT_STEPS;
         rom_delay_us(USB_STEP_US);
@@ -36,16 +39,18 @@ static void usb_character(uint8_t character) {
 
 void console_character(uint8_t character) {
     (void)rom_call_1(chip.rom.uart_tx_one_char, character);
-    if (chip.usb_serial != 0) {
-        usb_character(character);
-        if (character == '\n') {
-            console_flush();
-        }
+    if (chip.usb_serial == 0) {
+        return;
+    }
+    usb_character(character);
+    // A progress line ends without a line feed.
+    if (character == '\n' || character == '\r') {
+        console_flush();
     }
 }
 
 void console_flush(void) {
-    if (chip.usb_serial != 0 && usb_has_space()) {
+    if (chip.usb_serial != 0) {
         register_write(chip.usb_serial + USB_STATE, USB_SEND);
     }
 }

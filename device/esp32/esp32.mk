@@ -64,7 +64,7 @@ ALL += $(ESP32_CHIPS:%=$(BUILD)/%/installer.bin) $(BUILD)/esp32/sizes.txt
 SIZE_ROOMS += esp32
 # What the deepest of the ROM's functions takes, with the windows that it spills.
 ESP32_ROM_STACK := 640
-# As in memory/CHIP.ld.
+# As in installer.ld.
 ESP32_STACK := 0x4000
 $(BUILD)/esp32/sizes.txt: $(DEVICE_ROOM)/sizes.py $(ESP32_CHIPS:%=$(BUILD)/%/installer.bin)
 	@mkdir -p $(@D)

@@ -8,22 +8,12 @@
 #define ONESLOT_ESP32_ROM_H
 
 #include "chips.h"
+#include "flash_chip.h"
 
 /// Calls a function of the ROM by the convention of the chip's ROM: rom_call.S of device/esp32 (windowed) and
 /// device/esp32c3. The function takes as many of the arguments as it has.
 uint32_t rom_call(uint32_t function, uint32_t first, uint32_t second, uint32_t third, uint32_t fourth, uint32_t fifth,
                   uint32_t sixth);
-
-/// What the ROM knows of the flash chip (source: ESP-IDF, components/esp_rom/include/esp_rom_spiflash.h,
-/// esp_rom_spiflash_chip_t).
-struct rom_flash_chip {
-    uint32_t id;
-    uint32_t chip_size;
-    uint32_t block_size;
-    uint32_t sector_size;
-    uint32_t page_size;
-    uint32_t status_mask;
-};
 
 static inline uint32_t rom_call_1(uint32_t function, uint32_t argument) {
     return rom_call(function, argument, 0, 0, 0, 0, 0);

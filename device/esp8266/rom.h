@@ -9,17 +9,8 @@
 
 #include <stdint.h>
 
+#include "flash_chip.h"
 #include "memory.h"
-
-/// What the ROM knows of the flash chip.
-struct rom_flash_chip {
-    uint32_t id;
-    uint32_t chip_size;
-    uint32_t block_size;
-    uint32_t sector_size;
-    uint32_t page_size;
-    uint32_t status_mask;
-};
 
 /// Reads; `buffer` is aligned to 4, and up to 3 bytes past a length that is no multiple of 4 are written.
 int SPIRead(uint32_t address, void *buffer, uint32_t length);

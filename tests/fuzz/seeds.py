@@ -311,6 +311,13 @@ def map_seeds():
                        ("fat", row(1, 0x81, 0x1000, 0x1000, b"f", 3)), ("small", loader),
                        ("long", row(1, 0x82, 0x1000, 0x1000, b"sixteen-letters-"))):
         yield name, bytes([2 if name == "small" else options]) + pieces(rows + MD5_ROW)
+    parts = (row(1, 0, 0xF000, 0x2000, b"otadata"), row(0, 0x10, 0x20000, 0x10000, b"ota_0"),
+             row(0, 0, 0x30000, 0x8000, b"installer"), row(0x40, 2, 0x38000, 0x2000, b"journal"),
+             row(0x40, 3, 0x3A000, 0x1000, b"settings"))
+    yield "esp32", bytes([options]) + pieces(b"".join(parts) + MD5_ROW)
+    yield "esp32-two-slots", bytes([options]) + pieces(b"".join(parts) + row(0, 0x11, 0x3B000, 0x1000, b"ota_1"))
+    yield "esp32-over-the-table", bytes([options]) + pieces(
+        b"".join(parts[:3] + parts[4:]) + row(0x40, 2, 0x7000, 0x2000, b"journal") + MD5_ROW)
     yield "unsealed", bytes([options & ~2]) + pieces(loader + MD5_ROW)
     yield "no-md5", bytes([options]) + pieces(loader + system)
     yield "row-95", bytes([options]) + pieces(b"".join([loader, b"\xff" * 0xBC0, MD5_ROW]))
