@@ -94,10 +94,6 @@ def _read(address, length):
     return buffer
 
 
-def _erase(address):
-    _flash(3, esp.flash_erase, address // 4096)
-
-
 def _program(address, data):
     for page in range(0, len(data), 256):
         _flash(2, esp.flash_write, address + page, memoryview(data)[page : page + 256])
@@ -182,7 +178,7 @@ def _append(here, record, newest, highest):
             if slot % 4 == 0:
                 if newest >= 0 and newest // 4 == slot // 4:
                     break  # Once round: this sector holds the newest record.
-                _erase(address)
+                _flash(3, esp.flash_erase, address // 4096)
             if _all(address, 1024, 0xFF):
                 return _write(address, record)
         except Error:
@@ -272,7 +268,7 @@ def install(path, sha256=None, fallback=None, trial=0, reset=True, mount="/"):
     record = place[1]
     _clear(record, _REQUESTED)
     # First of all: a cut behind it makes the installer start, find nothing to do and hand back.
-    if _table and not _table.take_back(_read, _erase):
+    if _table and not _table.take_back(_read, _flash):
         raise Error(18)
     record[_TRIAL_BOOTS] = trial
     _put(record, _PATH, path)

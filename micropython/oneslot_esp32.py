@@ -88,13 +88,14 @@ def accept(read):
     return True
 
 
-# From the next reset on the installer is started: erases both sectors of otadata and reads them back.
-def take_back(read, erase):
+# From the next reset on the installer is started: erases both sectors of otadata and reads them back. `flash` is
+# oneslot.py's, which tries a function three times.
+def take_back(read, flash):
     for _ in range(3):
         erased = True
         for sector in (0, 4096):
             try:
-                erase(_otadata + sector)
+                flash(3, flash_erase, (_otadata + sector) // 4096)
                 entry = read(_otadata + sector, 32)
             except Exception:
                 erased = False

@@ -3,13 +3,14 @@
 import hashlib
 import json
 import os
+import shutil
 import struct
 import subprocess
 from zlib import crc32
 
 import pytest
 
-from conftest import BUILD, ROOT, Program
+from conftest import BUILD, ROOT, Program, make_littlefs
 from peers import FAMILIES
 
 NODE_MODULES = os.environ.get("ONESLOT_NODE_MODULES", BUILD / "deps" / "node" / "node_modules")
@@ -566,6 +567,43 @@ def content(path):
 def sha256(path):
     return "".join("%02x" % byte for byte in hashlib.sha256(content(path)).digest())
 """
+
+
+@only("esp32")
+@pytest.mark.skipif(shutil.which("qemu-system-riscv32") is None, reason="no qemu-system-riscv32: it is in qemu-system-misc")
+def test_what_python_asks_for_the_installer_and_the_vendor_s_boot_loader_do(board, oneslot, firmware):
+    """On the flash that the host tool makes of a stock MicroPython."""
+    old, new = firmware / "mp32c3-v1.20.0.bin", firmware / "mp32c3-v1.22.1.bin"
+    image = new.read_bytes()[0x10000:]
+    digest = hashlib.sha256(image).hexdigest()
+    parts = oneslot.ok("image", "--json", "--chip", "esp32c3", old, "--flash-size", "4MB", "-o", board.flash).json["map"]
+    vfs = next(part for part in parts if part["name"] == "vfs")
+    flash = bytearray(board.flash.read_bytes())
+    flash[vfs["address"] : vfs["address"] + vfs["size"]] = make_littlefs({"/fw.bin": image}, vfs["size"])
+    board.flash.write_bytes(flash)
+
+    def saves(of):
+        size, saved = board.python(SAVING + """
+free = 1 << 22
+oneslot.save("/saved.bin")
+print(json.dumps(os.stat("/saved.bin")[6]))
+print(json.dumps(sha256("/saved.bin")))
+""")
+        assert (size, saved) == (len(of), hashlib.sha256(of).hexdigest())
+
+    saves(old.read_bytes()[0x10000:])
+    board.python(f"oneslot.install('/fw.bin', sha256='{digest}', trial=2, reset=False)")
+    assert "/fw.bin" in oneslot.ok("status", board.flash).out
+    oneslot.ok("run", "--timeout", "100", "--expect", new, board.flash)
+    (trial,) = board.python("show(oneslot.status())")
+    assert (trial["state"], trial["trial_left"], trial["installed"]) == ("trial", 1, digest)
+
+    (done,) = board.python("oneslot.confirm()\nshow(oneslot.status())")
+    assert (done["state"], done["words"]) == ("done", "upgraded to /fw.bin")
+    again = oneslot.ok("run", "--json", "--timeout", "100", "--expect", new, board.flash).json
+    assert again["operations"]["all"] == 0, again
+    assert "upgraded to /fw.bin" in oneslot.ok("status", board.flash).out
+    saves(image)
 
 
 @pytest.fixture
