@@ -32,8 +32,8 @@ enum board_end {
 /// Takes each line of the UART, without its end. `over`: the next one is printed over it, as progress is.
 typedef void board_line_function(void *context, const char *line, size_t length, bool over);
 
-/// Gets the memory of a board with that chip (ONESLOT_CHIP_*), all zero but for mailbox->chip. Returns false with `error`
-/// set; then there is nothing to close.
+/// Gets the memory of a board with that chip (ONESLOT_CHIP_*), all zero but for mailbox->chip. Returns false with
+/// `error` set; then there is nothing to close.
 bool board_open(struct board *board, uint16_t chip);
 void board_close(struct board *board);
 

@@ -59,7 +59,8 @@ void run_checks_esp32(struct run_checks *checks, const struct run_subject *subje
     }
     bool starts = started->state == ONESLOT_OTA_PENDING_VERIFY || started->state == ONESLOT_OTA_VALID ||
                   started->state == ONESLOT_OTA_UNDEFINED;
-    run_checks_add(checks, "otadata", starts, "otadata's state was %s at its start", run_ota_state_text(started->state));
+    run_checks_add(checks, "otadata", starts, "otadata's state was %s at its start",
+                   run_ota_state_text(started->state));
     if (subject->expected != NULL) {
         check_expected(checks, subject);
     }

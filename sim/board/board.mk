@@ -1,13 +1,13 @@
 # The stand-ins for boot ROM and board that `oneslot run` boots flash images on; they are embedded in the host tool.
 # One for the ESP8266, one for the Xtensa chips of the ESP32 family, one for its RISC-V chips.
 
-RISCV_PREFIX ?= riscv64-unknown-elf-
 BOARD_BEARSSL := hash/md5 hash/sha2small codec/dec32le codec/enc32le codec/enc64le codec/dec32be codec/enc32be \
     codec/enc64be
 # The second line keeps the compiler from making calls of memcpy out of memcpy's own loop.
 BOARD_CFLAGS := -std=gnu11 -O2 -ffreestanding -fno-builtin -ffunction-sections -fdata-sections $(WARNINGS) \
     -fno-tree-loop-distribute-patterns \
-    -Iinclude -I. -Isim/board/shared -I$(BEARSSL)/inc -I$(BEARSSL)/src -isystem $(firstword $(wildcard device/common/include device/esp8266/include)) -DBR_LE_UNALIGNED=0 -DBR_BE_UNALIGNED=0
+    -Iinclude -I. -isystem $(BEARSSL)/inc -isystem $(BEARSSL)/src \
+    -isystem $(DEVICE_ROOM)/include -DBR_LE_UNALIGNED=0 -DBR_BE_UNALIGNED=0
 BOARD_XTENSA_CFLAGS := -mlongcalls -mtext-section-literals
 BOARD_RISCV_CFLAGS := -march=rv32imc -mabi=ilp32 -mno-relax -msmall-data-limit=0
 
@@ -34,15 +34,15 @@ $(BUILD)/sim/board-$(1).elf: $$(BOARD_OBJECTS_$(1)) sim/board/shared/board.ld
 endef
 
 BOARD_SHARED := $(addprefix sim/board/shared/, chip.c console.c finish.c flash.c library.c random.c)
-BOARD_XTENSA := $(BOARD_SHARED) sim/board/shared/host_xtensa.c sim/board/shared/arithmetic.c
-BOARD_RISCV := $(BOARD_SHARED) sim/board/shared/host_riscv.c
+BOARD_XTENSA := $(BOARD_SHARED) sim/board/shared/host_xtensa.c sim/board/shared/call_xtensa.S sim/board/shared/arithmetic.c
+BOARD_RISCV := $(BOARD_SHARED) sim/board/shared/host_riscv.c sim/board/shared/call_riscv.S
 BOARD_ESP32 := $(sort $(wildcard sim/board/esp32/*.c)) sim/bootloader.c
-BOARD_ESP32_FLAGS := -Isim/board/esp32
-$(eval $(call BOARD_RULES,esp8266,$(XCC),$(BOARD_XTENSA_CFLAGS) -Isim/board/esp8266,\
+
+$(eval $(call BOARD_RULES,esp8266,$(XCC),$(BOARD_XTENSA_CFLAGS),\
     $(BOARD_XTENSA) $(sort $(wildcard sim/board/esp8266/*.c sim/board/esp8266/*.S))))
-$(eval $(call BOARD_RULES,esp32,$(XCC),$(BOARD_XTENSA_CFLAGS) $(BOARD_ESP32_FLAGS),\
+$(eval $(call BOARD_RULES,esp32,$(XCC),$(BOARD_XTENSA_CFLAGS),\
     $(BOARD_XTENSA) $(BOARD_ESP32) $(sort $(wildcard sim/board/esp32/xtensa/*))))
-$(eval $(call BOARD_RULES,esp32c3,$(RISCV_PREFIX)gcc,$(BOARD_RISCV_CFLAGS) $(BOARD_ESP32_FLAGS),\
+$(eval $(call BOARD_RULES,esp32c3,$(RVCC),$(BOARD_RISCV_CFLAGS),\
     $(BOARD_RISCV) $(BOARD_ESP32) $(sort $(wildcard sim/board/esp32/riscv/*))))
 
 BOARDS := esp8266 esp32 esp32c3

@@ -7,7 +7,7 @@
 #ifndef ONESLOT_BOARD_H
 #define ONESLOT_BOARD_H
 
-#include "shared.h"
+#include "sim/board/shared/shared.h"
 #include "sim/bootloader.h"
 
 /// A call of a ROM function as the stub finds it. start.S knows these offsets.

@@ -1,7 +1,7 @@
 /*
  * Power-on and reset: what the boot ROM leaves to the second-stage boot loader.
  */
-#include "board.h"
+#include "sim/board/esp32/board.h"
 
 #define HEADER_SIZE_BYTE 3u
 #define MEGABYTE         0x100000u

@@ -6,7 +6,7 @@
  * - flash_chip: components/esp_rom/CHIP/ld/CHIP.rom*.ld (g_rom_flashchip, rom_spiflash_legacy_data);
  * - watchdog: components/soc/CHIP/include/soc/rtc_cntl_reg.h, lp_wdt_reg.h.
  */
-#include "board.h"
+#include "sim/board/esp32/board.h"
 
 static const struct chip chips[CHIPS] = {
     {

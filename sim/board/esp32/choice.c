@@ -1,7 +1,7 @@
 /*
  * What the vendor's boot loader starts, by the model of it that the simulator has too; and what it says of it.
  */
-#include "board.h"
+#include "sim/board/esp32/board.h"
 
 #define DESCRIPTOR         0xabcd5432u
 #define DESCRIPTOR_VERSION 16u

@@ -5,7 +5,7 @@
  * typical times of the flash (W25Q32 data sheet) and ets_delay_us. The watchdog's registers are plain memory here, so
  * the board looks at them whenever a ROM function is called.
  */
-#include "board.h"
+#include "sim/board/esp32/board.h"
 
 #define SECTOR_ERASE_US 45000u
 #define BLOCK_ERASE_US  150000u

@@ -5,7 +5,7 @@
  * Versions 4.x and 5.x differ in what they tolerate; towards a program that is loaded here this is as strict as the
  * strictest of them.
  */
-#include "board.h"
+#include "sim/board/esp32/board.h"
 
 #define IMAGE_MAGIC 0xe9u
 #define IMAGE_CHIP  12u

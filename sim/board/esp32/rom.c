@@ -4,7 +4,7 @@
  * Source: ESP-IDF v4.4.8 and v5.2.2, components/esp_rom/CHIP/ld/CHIP.rom*.ld. What has no stub is an illegal
  * instruction there, so that a call of it ends the run and names the address.
  */
-#include "board.h"
+#include "sim/board/esp32/board.h"
 
 #define ROM_START 0x40000000u
 #define ROM_SIZE  0x20000u

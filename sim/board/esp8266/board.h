@@ -7,8 +7,8 @@
 #ifndef ONESLOT_BOARD_H
 #define ONESLOT_BOARD_H
 
-#include "arithmetic.h"
-#include "shared.h"
+#include "sim/board/shared/arithmetic.h"
+#include "sim/board/shared/shared.h"
 
 /// The ROM's data.
 #define ROM_HANDLERS        0x3fffc000u /* exception dispatch table, then at +0x100 the handlers in C */

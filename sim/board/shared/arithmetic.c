@@ -1,7 +1,7 @@
 /*
  * Arithmetic that the LX106's compiler expects in the ROM: its library has none of it. Also for the board's own code.
  */
-#include "arithmetic.h"
+#include "sim/board/shared/arithmetic.h"
 
 #include <stdbool.h>
 

@@ -4,7 +4,7 @@
  * Operations are counted from power-on over all resets: each page that is programmed is one, each erase is one. The
  * chip ignores address bits beyond its size, so a smaller chip than the ROM believes in is seen repeated.
  */
-#include "shared.h"
+#include "sim/board/shared/shared.h"
 
 uint8_t *flash_at(uint32_t address) {
     return (uint8_t *)BOARD_FLASH + address % MAILBOX->flash_size;

@@ -1,4 +1,4 @@
-#include "shared.h"
+#include "sim/board/shared/shared.h"
 
 #include <stdarg.h>
 

@@ -1,4 +1,4 @@
-#include "shared.h"
+#include "sim/board/shared/shared.h"
 
 void finish(enum board_result result, const char *message, uint32_t number) {
     static const char digits[] = "0123456789abcdef";

@@ -2,7 +2,7 @@
  * The boot ROM's flash functions. Those of the ESP8266 (SPIRead at 0x40004b1c and its kin) and of the ESP32 family
  * (esp_rom_spiflash_read) are of one descent and treat their arguments alike.
  */
-#include "shared.h"
+#include "sim/board/shared/shared.h"
 
 /// Refuses what ends past the chip; copies whole words.
 uint32_t flash_read(uint32_t address, uint32_t to, uint32_t length) {

@@ -1,7 +1,7 @@
 /*
- * Semihosting on RISC-V, as QEMU has it from Arm: the number in a0, the arguments' address in a1.
+ * Semihosting on RISC-V, as QEMU has it from Arm: a call has one argument, often the address of more of them.
  */
-#include "shared.h"
+#include "sim/board/shared/shared.h"
 
 #define CALL_OPEN  1u
 #define CALL_WRITE 5u
@@ -10,38 +10,26 @@
 /* ADP_Stopped_ApplicationExit */
 #define EXIT_REASON 0x20026u
 
-static uint32_t call(uint32_t number, uint32_t argument) {
-    register uint32_t a0 __asm__("a0") = number;
-    register uint32_t a1 __asm__("a1") = argument;
+uint32_t host_call(uint32_t number, uint32_t argument);
 
-    // The three instructions must lie in one page and be no compressed ones.
-    __asm__ volatile(".balign 16\n"
-                     ".option push\n"
-                     ".option norvc\n"
-                     "slli zero, zero, 0x1f\n"
-                     "ebreak\n"
-                     "srai zero, zero, 7\n"
-                     ".option pop\n"
-                     : "+r"(a0)
-                     : "r"(a1)
-                     : "memory");
-    return a0;
+static uint32_t word_of(const void *pointer) {
+    return (uint32_t)(uintptr_t)pointer;
 }
 
 void host_write(const char *text, uint32_t length) {
     static const char name[] = ":tt";
     static uint32_t output;
-    uint32_t open[3] = {(uint32_t)(uintptr_t)name, MODE_WRITE, sizeof name - 1};
+    uint32_t open[3] = {word_of(name), MODE_WRITE, sizeof name - 1};
 
     if (output == 0) {
-        output = call(CALL_OPEN, (uint32_t)(uintptr_t)open);
+        output = host_call(CALL_OPEN, word_of(open));
     }
-    uint32_t write[3] = {output, (uint32_t)(uintptr_t)text, length};
-    call(CALL_WRITE, (uint32_t)(uintptr_t)write);
+    uint32_t write[3] = {output, word_of(text), length};
+    host_call(CALL_WRITE, word_of(write));
 }
 
 void host_exit(void) {
     for (;;) {
-        call(CALL_EXIT, EXIT_REASON);
+        host_call(CALL_EXIT, EXIT_REASON);
     }
 }

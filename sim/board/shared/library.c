@@ -1,4 +1,4 @@
-#include "shared.h"
+#include "sim/board/shared/shared.h"
 
 #define ALIGNED(a, b) ((((uintptr_t)(a) | (uintptr_t)(b)) & 3u) == 0)
 

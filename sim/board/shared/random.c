@@ -1,4 +1,4 @@
-#include "shared.h"
+#include "sim/board/shared/shared.h"
 
 static uint32_t state = 1;
 

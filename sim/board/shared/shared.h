@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "mailbox.h"
+#include "sim/board/shared/mailbox.h"
 
 #define MAILBOX       ((struct board_mailbox *)BOARD_MAILBOX)
 #define WORD(address) (*(volatile uint32_t *)(uintptr_t)(address))

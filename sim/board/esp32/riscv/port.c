@@ -1,7 +1,7 @@
 /*
  * RISC-V: the ROM's functions are 4 bytes apart, so that each stub is a jump to a longer one.
  */
-#include "board.h"
+#include "sim/board/esp32/board.h"
 
 #define ROM_START 0x40000000u
 #define ROM_END   0x40050000u

@@ -1,7 +1,7 @@
 /*
  * Xtensa: the vectors of the windowed registers, and stubs that are called by a windowed call.
  */
-#include "board.h"
+#include "sim/board/esp32/board.h"
 
 #define ROM_START 0x40000000u
 /* Literals and the second half of each stub lie where no function of the ROM that is served does: the first place is
@@ -49,7 +49,7 @@ void port_stub(uint32_t address, rom_function *function) {
 }
 
 void port_install(void) {
-    rom_memcpy((void *)ROM_START, window_vectors, (size_t)(window_vectors_end - window_vectors));
+    rom_memcpy((void *)ROM_START, window_vectors, (uintptr_t)window_vectors_end - (uintptr_t)window_vectors);
 }
 
 /// Six words in a2 to a7 of the function that is called, the rest from its caller's a1 on, which is above the 32 bytes
