@@ -113,7 +113,7 @@ $(Q)$(AR) rcs $@ $^
 endef
 
 # In the order of the arrows: a room may use the variables of those before it.
-FRAGMENTS := core/core.mk sim/sim.mk host/host.mk device/esp8266/esp8266.mk examples/examples.mk
+FRAGMENTS := core/core.mk sim/sim.mk host/host.mk device/common/common.mk device/esp8266/esp8266.mk examples/examples.mk
 OTHER_FRAGMENTS := $(filter-out $(FRAGMENTS) $(BUILD)/% build/%,$(sort $(wildcard */*.mk */*/*.mk)))
 include $(wildcard $(FRAGMENTS)) $(OTHER_FRAGMENTS)
 

@@ -111,7 +111,7 @@ static enum oneslot_next hand_back(struct start *start, enum oneslot_error *reas
     *reason = ONESLOT_ERROR_NOTHING_TO_DO;
     if (install->record.magic == ONESLOT_RECORD_MAGIC) {
         // The next start goes past the installer: what the journal says now it has to say then.
-        (void)oneslot_journal_firm(&install->journal, install->slot);
+        (void)oneslot_journal_settle(&install->journal, &install->record, &install->slot);
     }
     enum oneslot_next next = start_application(start, reason);
     if (start->boots && next == ONESLOT_NEXT_RESET) {

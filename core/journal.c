@@ -213,13 +213,17 @@ enum oneslot_error oneslot_journal_append(const struct oneslot_journal *journal,
     return ONESLOT_ERROR_JOURNAL_WRITE;
 }
 
-enum oneslot_error oneslot_journal_firm(const struct oneslot_journal *journal, uint32_t slot) {
-    bool sealed = false;
-    if (slot >= ONESLOT_SLOTS || is_sealed(journal, slot, &sealed) != ONESLOT_ERROR_NONE || !sealed) {
-        return ONESLOT_ERROR_ARGUMENT;
+enum oneslot_error oneslot_journal_settle(const struct oneslot_journal *journal, struct oneslot_record *record,
+                                          uint32_t *slot) {
+    struct scan scan;
+    if (scan_slots(journal, &scan) != ONESLOT_ERROR_NONE) {
+        return ONESLOT_ERROR_JOURNAL_WRITE;
     }
-    return program_zeros(journal, slot_address(journal, slot) + ONESLOT_SEAL_OFFSET) ? ONESLOT_ERROR_NONE
-                                                                                     : ONESLOT_ERROR_JOURNAL_WRITE;
+    if (scan.highest != record->sequence) {
+        return oneslot_journal_append(journal, record, slot);
+    }
+    return program_zeros(journal, slot_address(journal, *slot) + ONESLOT_SEAL_OFFSET) ? ONESLOT_ERROR_NONE
+                                                                                      : ONESLOT_ERROR_JOURNAL_WRITE;
 }
 
 /// A mark says which block is done, twice, so that a damaged page does not pass for one.

@@ -10,12 +10,14 @@
 
 _Static_assert(ONESLOT_MAP_BYTES + sizeof(struct oneslot_map) <= ONESLOT_LAYOUT_BUFFER, "table and map in one buffer");
 
+/// The first region of that kind, if it is large enough and does not lie over the boot loader or the table itself.
 static const struct oneslot_partition *find(const struct oneslot_map *map, uint8_t type, uint8_t subtype,
                                             uint32_t sectors) {
     for (uint32_t i = 0; i < map->count; i++) {
         const struct oneslot_partition *partition = &map->partition[i];
         if (partition->type == type && partition->subtype == subtype) {
-            return partition->size >= sectors * ONESLOT_SECTOR_SIZE ? partition : NULL;
+            bool behind = partition->address >= ONESLOT_TABLE_ADDRESS + ONESLOT_SECTOR_SIZE;
+            return behind && partition->size >= sectors * ONESLOT_SECTOR_SIZE ? partition : NULL;
         }
     }
     return NULL;

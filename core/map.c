@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "bearssl_hash.h"
+#include "md5.h"
 
 #define ROW_SIZE     32u
 #define LABEL_SIZE   16u
@@ -30,13 +30,6 @@ static bool is_erased(const uint8_t *row) {
         }
     }
     return true;
-}
-
-static void md5(const uint8_t *bytes, uint32_t length, uint8_t digest[br_md5_SIZE]) {
-    br_md5_context context;
-    br_md5_init(&context);
-    br_md5_update(&context, bytes, length);
-    br_md5_out(&context, digest);
 }
 
 static void entry_decode(struct oneslot_partition *partition, const uint8_t *row) {
@@ -77,8 +70,8 @@ static enum oneslot_error rows_decode(struct oneslot_map *map, const uint8_t *by
             return ONESLOT_ERROR_MAP_INVALID; // a row behind the MD5 is not covered by it
         }
         if (magic == MAGIC_MD5) {
-            uint8_t digest[br_md5_SIZE];
-            md5(bytes, offset, digest);
+            uint8_t digest[ONESLOT_MD5_SIZE];
+            oneslot_md5(bytes, offset, digest);
             if (memcmp(digest, row + MD5_OFFSET, sizeof digest) != 0) {
                 return ONESLOT_ERROR_MAP_INVALID;
             }
@@ -148,7 +141,7 @@ void oneslot_map_write(const struct oneslot_map *map, uint8_t *bytes) {
     }
     bytes[length] = MAGIC_MD5 & 0xff;
     bytes[length + 1] = MAGIC_MD5 >> 8;
-    md5(bytes, length, bytes + length + MD5_OFFSET);
+    oneslot_md5(bytes, length, bytes + length + MD5_OFFSET);
 }
 
 const struct oneslot_partition *oneslot_map_find(const struct oneslot_map *map, const char *label) {

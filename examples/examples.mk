@@ -3,8 +3,8 @@
 EXAMPLE := $(BUILD)/examples
 EXAMPLE_ROOM := examples/upgrade
 EXAMPLE_CORE := $(addprefix core/, api.c journal.c flash.c crc32.c layout.c version.c error.c) $(wildcard core/status_text.c)
-EXAMPLE_SOURCES := $(addprefix $(EXAMPLE_ROOM)/, start.S table.S firmware.c) \
-    $(addprefix $(ESP_ROOM)/, flash_port.c console.c strings.c) $(EXAMPLE_CORE)
+EXAMPLE_SOURCES := $(addprefix $(EXAMPLE_ROOM)/, start.S table.S firmware.c esp8266.c) \
+    $(ESP_ROOM)/flash_port.c $(addprefix $(DEVICE_ROOM)/, console.c strings.c) $(EXAMPLE_CORE)
 
 $(EXAMPLE)/firmware.ld: $(EXAMPLE_ROOM)/firmware.ld.in $(EXAMPLE_ROOM)/table.h $(ESP_ROOM)/memory.h
 	@mkdir -p $(@D)

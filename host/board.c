@@ -14,12 +14,45 @@
 #include <time.h>
 #include <unistd.h>
 
-#define QEMU         "qemu-system-xtensa"
+#include "oneslot/chip.h"
+
 #define EXEC_MISSING 127
 #define EXEC_FAILED  126
 
-extern const uint8_t embedded_board[];
-extern const uint8_t embedded_board_end[];
+extern const uint8_t embedded_board_esp8266[];
+extern const uint8_t embedded_board_esp8266_end[];
+extern const uint8_t embedded_board_esp32[];
+extern const uint8_t embedded_board_esp32_end[];
+extern const uint8_t embedded_board_esp32c3[];
+extern const uint8_t embedded_board_esp32c3_end[];
+
+/// What runs a board's program. The ROM of the ESP32's Xtensa chips is called with windowed registers and divides,
+/// which the LX106 lacks; QEMU's de212 has both, all of memory at its own address and vectors as these chips have.
+struct board_kind {
+    const char *qemu;
+    const char *core;
+    const uint8_t *program;
+    const uint8_t *program_end;
+};
+
+static const struct board_kind ESP8266 = {"qemu-system-xtensa", "lx106", embedded_board_esp8266,
+                                          embedded_board_esp8266_end};
+static const struct board_kind XTENSA = {"qemu-system-xtensa", "de212", embedded_board_esp32, embedded_board_esp32_end};
+static const struct board_kind RISCV = {"qemu-system-riscv32", "rv32", embedded_board_esp32c3,
+                                        embedded_board_esp32c3_end};
+
+static const struct board_kind *kind_of(uint16_t chip) {
+    switch (chip) {
+    case ONESLOT_CHIP_ESP8266:
+        return &ESP8266;
+    case ONESLOT_CHIP_ESP32:
+    case ONESLOT_CHIP_ESP32S2:
+    case ONESLOT_CHIP_ESP32S3:
+        return &XTENSA;
+    default:
+        return &RISCV;
+    }
+}
 
 static bool fail(struct board *board, const char *what) {
     snprintf(board->error, sizeof board->error, "%s: %s", what, strerror(errno));
@@ -27,18 +60,18 @@ static bool fail(struct board *board, const char *what) {
 }
 
 /// A file without a name that holds the board's program, for QEMU's loader.
-static int program_open(void) {
-    size_t size = (size_t)((uintptr_t)embedded_board_end - (uintptr_t)embedded_board);
+static int program_open(const struct board_kind *kind) {
+    size_t size = (size_t)((uintptr_t)kind->program_end - (uintptr_t)kind->program);
     int file = memfd_create("oneslot-board", 0);
-    if (file >= 0 && write(file, embedded_board, size) != (ssize_t)size) {
+    if (file >= 0 && write(file, kind->program, size) != (ssize_t)size) {
         close(file);
         return -1;
     }
     return file;
 }
 
-bool board_open(struct board *board) {
-    *board = (struct board){.ram_file = -1, .program_file = -1, .output = -1, .pid = -1};
+bool board_open(struct board *board, uint16_t chip) {
+    *board = (struct board){.kind = kind_of(chip), .ram_file = -1, .program_file = -1, .output = -1, .pid = -1};
     board->ram_file = memfd_create("oneslot-ram", 0);
     if (board->ram_file < 0 || ftruncate(board->ram_file, (off_t)BOARD_RAM_SIZE) != 0) {
         fail(board, "the board's memory");
@@ -52,12 +85,14 @@ bool board_open(struct board *board) {
         return false;
     }
     board->ram = ram;
-    board->program_file = program_open();
+    board->program_file = program_open(board->kind);
     if (board->program_file < 0) {
         fail(board, "the board's program");
         board_close(board);
         return false;
     }
+    board_mailbox(board)->magic = BOARD_MAGIC;
+    board_mailbox(board)->chip = chip;
     return true;
 }
 
@@ -121,9 +156,11 @@ static void execute(const struct board *board, int output, pid_t parent) {
     if (nothing >= 0) {
         dup2(nothing, STDIN_FILENO);
     }
-    execlp(QEMU, QEMU, "-M", "none,memory-backend=ram", "-object", ram, "-m", "2G", "-cpu", "lx106", "-nodefaults",
-           "-semihosting", "-icount", icount, "-display", "none", "-monitor", "none", "-serial", "none", "-device",
-           program, (char *)NULL);
+    // A console for semihosting: without one RISC-V's goes to the standard error output.
+    execlp(board->kind->qemu, board->kind->qemu, "-M", "none,memory-backend=ram", "-object", ram, "-m", "2G", "-cpu",
+           board->kind->core, "-nodefaults", "-chardev", "stdio,id=console,signal=off", "-semihosting-config",
+           "enable=on,target=native,chardev=console", "-icount", icount, "-display", "none", "-monitor", "none",
+           "-serial", "none", "-device", program, (char *)NULL);
     _exit(errno == ENOENT ? EXEC_MISSING : EXEC_FAILED);
 }
 
@@ -139,7 +176,7 @@ static bool start(struct board *board) {
     }
     close(ends[1]);
     board->output = ends[0];
-    return board->pid > 0 || fail(board, "a process for " QEMU);
+    return board->pid > 0 || fail(board, "a process for QEMU");
 }
 
 static double now(void) {
@@ -192,16 +229,17 @@ static bool listen_until(struct board *board, double end, struct lines *lines) {
 }
 
 static enum board_end explain(struct board *board, int status) {
+    const char *qemu = board->kind->qemu;
     if (board_mailbox(board)->result != BOARD_NOTHING) {
         return BOARD_END_STOPPED;
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXEC_MISSING) {
         snprintf(board->error, sizeof board->error,
-                 QEMU " is not installed: on Debian it is in the package qemu-system-misc");
+                 "%s is not installed: on Debian it is in the package qemu-system-misc", qemu);
     } else if (WIFEXITED(status)) {
-        snprintf(board->error, sizeof board->error, QEMU " ended with status %d", WEXITSTATUS(status));
+        snprintf(board->error, sizeof board->error, "%s ended with status %d", qemu, WEXITSTATUS(status));
     } else {
-        snprintf(board->error, sizeof board->error, QEMU " was killed by signal %d", WTERMSIG(status));
+        snprintf(board->error, sizeof board->error, "%s was killed by signal %d", qemu, WTERMSIG(status));
     }
     return BOARD_END_FAILED;
 }

@@ -1,5 +1,5 @@
 /*
- * The emulated board: QEMU's bare LX106 core, and memory that it shares with us. See sim/board/esp8266/mailbox.h.
+ * The emulated board: one of QEMU's bare cores, and memory that it shares with us. See sim/board/shared/mailbox.h.
  */
 #ifndef ONESLOT_HOST_BOARD_H
 #define ONESLOT_HOST_BOARD_H
@@ -9,9 +9,12 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "sim/board/esp8266/mailbox.h"
+#include "sim/board/shared/mailbox.h"
+
+struct board_kind;
 
 struct board {
+    const struct board_kind *kind;
     uint8_t *ram; ///< the guest's, by its addresses
     int ram_file;
     int program_file;
@@ -29,8 +32,9 @@ enum board_end {
 /// Takes each line of the UART, without its end. `over`: the next one is printed over it, as progress is.
 typedef void board_line_function(void *context, const char *line, size_t length, bool over);
 
-/// Gets the board's memory, all zero. Returns false with `error` set; then there is nothing to close.
-bool board_open(struct board *board);
+/// Gets the memory of a board with that chip (ONESLOT_CHIP_*), all zero but for mailbox->chip. Returns false with
+/// `error` set; then there is nothing to close.
+bool board_open(struct board *board, uint16_t chip);
 void board_close(struct board *board);
 
 struct board_mailbox *board_mailbox(struct board *board);

@@ -11,6 +11,7 @@
 #include "host/file_system.h"
 #include "host/firmware.h"
 #include "host/flash_file.h"
+#include "host/info.h"
 #include "host/json.h"
 #include "host/map_csv.h"
 #include "host/pack/build.h"
@@ -28,7 +29,9 @@ static const char HELP[] =
     "\n"
     "Of a firmware: kind, version, segments, flash mode, what proves it whole and whether that holds.\n"
     "Of a package: version, what it holds, what it may be installed on, digest, key.\n"
-    "Of a flash: layout, flash map, keys, journal, how the last upgrade ended, file system.\n"
+    "Of a flash: layout, flash map, keys, journal, how the last upgrade ended, file system. Of one of the ESP32 "
+    "family,\n"
+    "and of a combined file, also without Oneslot: boot loader, partition table, otadata, applications.\n"
     "Exit status 1: the file is nothing that is known, or its proof does not hold.\n"
     "\n"
     "examples:\n"
@@ -41,105 +44,23 @@ static bool is_firmware(const struct firmware *firmware) {
     return firmware->image.kind != ONESLOT_IMAGE_NONE;
 }
 
-static void firmware_json(struct json *json, const struct firmware *firmware) {
-    const struct oneslot_image *image = &firmware->image;
-    uint8_t mode;
-    uint8_t size;
-    firmware_flash_header(firmware, &mode, &size);
-    json_string(json, "kind", oneslot_image_kind_text(image->kind));
-    json_string(json, "maker", firmware_maker_text(firmware->maker));
-    json_string(json, "version", firmware->version);
-    json_string(json, "sdk", firmware->sdk);
-    if (image->kind == ONESLOT_IMAGE_ESP32) {
-        json_string(json, "chip", firmware_esp32_chip(firmware->bytes, firmware->size));
-        return;
-    }
-    json_string(json, "chip", "ESP8266");
-    json_number(json, "size", image->size);
-    json_number(json, "target", image->target);
-    json_number(json, "entry", image->entry);
-    json_string(json, "flash_mode", flash_mode_name(mode));
-    json_string(json, "flash_size", flash_size_name(size >> 4, NULL));
-    json_string(json, "flash_clock", flash_clock_name(size & 0x0f));
-    json_array(json, "segments");
-    for (unsigned index = 0; index < image->segment_count; index++) {
-        json_object(json, NULL);
-        json_number(json, "address", image->segment[index].address);
-        json_number(json, "offset", image->segment[index].offset);
-        json_number(json, "length", image->segment[index].length);
-        json_object_end(json);
-    }
-    json_array_end(json);
-    json_string(json, "proof", oneslot_proof_text(image->proofs));
-    json_bool(json, "proven", (image->proofs & ONESLOT_PROOF_WHOLE) != 0 && firmware->error == ONESLOT_ERROR_NONE);
-    if (firmware->error == ONESLOT_ERROR_NONE) {
-        json_hex(json, "sha256", image->sha256, sizeof image->sha256);
-    }
-}
-
-static void print_segments(const struct oneslot_image *image) {
-    for (unsigned index = 0; index < image->segment_count; index++) {
-        const struct oneslot_segment *segment = &image->segment[index];
-        if (segment->address == 0) {
-            printf("  segment   %u bytes at file offset 0x%x, run in place\n", segment->length, segment->offset);
-        } else {
-            printf("  segment   %u bytes at file offset 0x%x, to 0x%08x\n", segment->length, segment->offset,
-                   segment->address);
-        }
-    }
-}
-
-static void firmware_text(const struct firmware *firmware) {
-    const struct oneslot_image *image = &firmware->image;
-    printf("%s%s%s%s%s%s%s\n", tool_colour(stdout, 1), oneslot_image_kind_text(image->kind), tool_colour(stdout, 0),
-           firmware->maker != FIRMWARE_UNKNOWN ? ", " : "", firmware_maker_text(firmware->maker),
-           firmware->version[0] != 0 ? " " : "", firmware->version);
-    if (image->kind == ONESLOT_IMAGE_ESP32) {
-        printf("  chip      %s (%u bytes)\n", firmware_esp32_chip(firmware->bytes, firmware->size), firmware->size);
-        return;
-    }
-    uint8_t mode;
-    uint8_t size;
-    firmware_flash_header(firmware, &mode, &size);
-    const char *mode_name = flash_mode_name(mode);
-    printf("  size      %u bytes, for flash 0x%x\n", image->size, image->target);
-    printf("  entry     0x%08x\n", image->entry);
-    printf("  flash     %s, %s, %s\n", mode_name != NULL ? mode_name : "unknown mode", flash_size_name(size >> 4, NULL),
-           flash_clock_name(size & 0x0f));
-    if (firmware->sdk[0] != 0) {
-        printf("  SDK       %s\n", firmware->sdk);
-    }
-    print_segments(image);
-    if (firmware->error == ONESLOT_ERROR_NONE) {
-        printf("  proof     %s%s\n", oneslot_proof_text(image->proofs),
-               image->proofs != 0
-                   ? (image->proofs & ONESLOT_PROOF_WHOLE) != 0 ? ": holds" : ": holds, but does not cover every byte"
-                   : "");
-        printf("  SHA-256   ");
-        for (size_t index = 0; index < sizeof image->sha256; index++) {
-            printf("%02x", image->sha256[index]);
-        }
-        putchar('\n');
-    }
-}
-
 static int show_firmware(const char *path, const struct firmware *firmware, bool as_json) {
     bool whole = firmware->error == ONESLOT_ERROR_NONE;
-    // An image for another chip is known for what it is.
-    bool fine = whole || firmware->image.kind == ONESLOT_IMAGE_ESP32;
+    // A boot loader of the ESP32 family is known for what it is.
+    bool fine = whole || (firmware->image.kind == ONESLOT_IMAGE_ESP32 && firmware->error == ONESLOT_ERROR_IMAGE_CHIP);
     if (as_json) {
         struct json json;
         json_begin(&json, stdout);
         json_object(&json, NULL);
         json_bool(&json, "ok", fine);
         json_string(&json, "type", "firmware");
-        firmware_json(&json, firmware);
+        info_firmware_json(&json, firmware);
         json_string(&json, "error", whole ? NULL : oneslot_error_name(firmware->error));
         json_string(&json, "message", whole ? NULL : oneslot_error_text(firmware->error));
         json_object_end(&json);
         json_end(&json);
     } else {
-        firmware_text(firmware);
+        info_firmware_text(firmware);
     }
     if (firmware->error == ONESLOT_ERROR_IMAGE_LENGTH) {
         return tool_fail(false, firmware->error, "%s: %s: %u and %u bytes", path, oneslot_error_text(firmware->error),
@@ -214,94 +135,13 @@ static void journal_text(const struct flash_file *file) {
     }
 }
 
-static int count_entry(void *context, const char *path, const struct lfs_info *info) {
-    (void)path;
-    uint32_t *files = context;
-    *files += info->type != LFS_TYPE_DIR;
-    return 0;
-}
-
-/// What `info` tells of a file system.
-struct fs_facts {
-    enum oneslot_error error;
-    uint32_t version;
-    uint32_t block_size;
-    uint32_t block_count;
-    uint32_t files;
-    uint32_t available;
-};
-
-static void look_at_file_system(struct fs_facts *facts, uint8_t *region, uint32_t size) {
-    struct file_system fs;
-    memset(facts, 0, sizeof *facts);
-    facts->error = file_system_mount(&fs, region, size);
-    if (facts->error != ONESLOT_ERROR_NONE) {
-        return;
-    }
-    facts->version = fs.version;
-    facts->block_size = fs.config.block_size;
-    facts->block_count = fs.config.block_count;
-    facts->available = file_system_free(&fs);
-    if (file_system_walk(&fs, "/", count_entry, &facts->files) != 0) {
-        facts->error = ONESLOT_ERROR_FS_CORRUPT;
-    }
-    file_system_unmount(&fs);
-}
-
-static void file_system_json(struct json *json, const struct fs_facts *facts) {
-    json_object(json, "file_system");
-    json_string(json, "error", facts->error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_name(facts->error));
-    if (facts->error == ONESLOT_ERROR_NONE) {
-        char version[16];
-        snprintf(version, sizeof version, "%u.%u", facts->version >> 16, facts->version & 0xffff);
-        json_string(json, "version", version);
-        json_number(json, "block_size", facts->block_size);
-        json_number(json, "block_count", facts->block_count);
-        json_number(json, "files", facts->files);
-        json_number(json, "free", facts->available);
-    }
-    json_object_end(json);
-}
-
-static void file_system_print(const struct fs_facts *facts) {
-    if (facts->error != ONESLOT_ERROR_NONE) {
-        printf("  files     %s\n", oneslot_error_text(facts->error));
-        return;
-    }
-    printf("  files     %u on littlefs %u.%u, %u blocks of %u bytes, %u bytes free\n", facts->files,
-           facts->version >> 16, facts->version & 0xffff, facts->block_count, facts->block_size, facts->available);
-}
-
-static void map_json(struct json *json, const struct oneslot_map *map) {
-    char text[8];
-    json_array(json, "map");
-    for (uint32_t index = 0; index < map->count; index++) {
-        const struct oneslot_partition *region = &map->partition[index];
-        json_object(json, NULL);
-        json_string(json, "name", region->label);
-        json_string(json, "type", map_type_text(region->type, text));
-        json_string(json, "subtype", map_subtype_text(region->type, region->subtype, text));
-        json_number(json, "address", region->address);
-        json_number(json, "size", region->size);
-        json_object_end(json);
-    }
-    json_array_end(json);
-}
-
-static void map_print(const struct oneslot_map *map) {
-    char size[24];
-    for (uint32_t index = 0; index < map->count; index++) {
-        const struct oneslot_partition *region = &map->partition[index];
-        printf("  0x%06x - 0x%06x  %-16s %10s\n", region->address, region->address + region->size, region->label,
-               size_text(region->size, size));
-    }
-}
-
 /// The firmware as it lies in a flash: its first sector put back in front, as long as the journal says it is.
 static bool installed_firmware(const struct flash_file *file, const struct oneslot_record *record, uint8_t **bytes,
                                uint32_t *size) {
     uint32_t room = file->layout.firmware;
-    uint32_t target = record->installed_kind == ONESLOT_IMAGE_USER1 ? ONESLOT_SECTOR_SIZE : 0;
+    uint32_t target = file->idf                                       ? file->layout.application
+                      : record->installed_kind == ONESLOT_IMAGE_USER1 ? ONESLOT_SECTOR_SIZE
+                                                                      : 0;
     if (record->installed_size == 0 || record->installed_size > room - target) {
         return false;
     }
@@ -333,7 +173,7 @@ struct flash_facts {
     enum oneslot_error map_error;
     struct firmware firmware; ///< size 0: not known
     bool as_installed;        ///< the flash holds what the journal says
-    struct fs_facts files;
+    struct info_files files;
     const struct oneslot_partition *region;
     uint8_t *installed;
 };
@@ -356,13 +196,13 @@ static void look_at_flash(struct flash_file *file, struct flash_facts *facts) {
         facts->region = oneslot_map_file_system(&file->map);
     }
     if (facts->region != NULL) {
-        look_at_file_system(&facts->files, file->bytes + facts->region->address, facts->region->size);
+        info_look_at_files(&facts->files, file->bytes + facts->region->address, facts->region->size);
     }
 }
 
 static bool read_status(const struct flash_file *file, struct oneslot_status *status) {
     struct oneslot oneslot;
-    return oneslot_open(&oneslot, &file->flash) == ONESLOT_ERROR_NONE &&
+    return flash_file_open_oneslot(file, &oneslot) == ONESLOT_ERROR_NONE &&
            oneslot_status(&oneslot, status) == ONESLOT_ERROR_NONE;
 }
 
@@ -433,17 +273,28 @@ static void flash_json(const struct flash_file *file, const struct flash_facts *
     json_object(&json, "layout");
     json_number(&json, "version", file->layout.version);
     json_number(&json, "flash_size", file->layout.flash_size);
-    json_number(&json, "displaced", file->layout.displaced);
+    if (file->idf) {
+        json_number(&json, "application", file->layout.application);
+        json_number(&json, "otadata", file->layout.otadata);
+        json_number(&json, "settings", file->layout.settings);
+    } else {
+        json_number(&json, "displaced", file->layout.displaced);
+    }
     json_number(&json, "journal", file->layout.journal);
     json_number(&json, "map", file->layout.map);
     json_number(&json, "installer", file->layout.installer);
     json_number(&json, "firmware", file->layout.firmware);
     json_object_end(&json);
-    json_string(&json, "flash_mode", flash_mode_name(file->bytes[2]));
-    json_string(&json, "flash_size", flash_size_name(file->bytes[3] >> 4, NULL));
+    if (file->idf) {
+        info_esp32_json(&json, file);
+    } else {
+        json_string(&json, "chip", "ESP8266");
+        json_string(&json, "flash_mode", flash_mode_name(file->bytes[2]));
+        json_string(&json, "flash_size", flash_size_name(file->bytes[3] >> 4, NULL));
+    }
     json_string(&json, "error", facts->map_error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_name(facts->map_error));
     if (facts->map_error == ONESLOT_ERROR_NONE) {
-        map_json(&json, &file->map);
+        info_map_json(&json, &file->map);
     }
     copy_path(watch, facts->config.watch);
     json_string(&json, "watch", facts->config_error == ONESLOT_ERROR_NONE && watch[0] != 0 ? watch : NULL);
@@ -457,12 +308,12 @@ static void flash_json(const struct flash_file *file, const struct flash_facts *
     }
     if (facts->firmware.size != 0) {
         json_object(&json, "firmware");
-        firmware_json(&json, &facts->firmware);
+        info_firmware_json(&json, &facts->firmware);
         json_bool(&json, "as_installed", facts->as_installed);
         json_object_end(&json);
     }
     if (facts->region != NULL) {
-        file_system_json(&json, &facts->files);
+        info_files_json(&json, &facts->files);
     }
     json_object_end(&json);
     json_end(&json);
@@ -472,11 +323,17 @@ static void flash_text(const struct flash_file *file, const struct flash_facts *
     struct oneslot_status status;
     char size[24];
     char watch[ONESLOT_PATH_MAX + 1];
-    printf("%sflash with Oneslot%s, %s, %s\n", tool_colour(stdout, 1), tool_colour(stdout, 0),
-           size_text(file->layout.flash_size, size),
-           flash_mode_name(file->bytes[2]) != NULL ? flash_mode_name(file->bytes[2]) : "unknown mode");
+    if (file->idf) {
+        printf("%sflash with Oneslot%s, ESP32 family, %s\n", tool_colour(stdout, 1), tool_colour(stdout, 0),
+               size_text(file->layout.flash_size, size));
+        info_esp32_text(file);
+    } else {
+        printf("%sflash with Oneslot%s, %s, %s\n", tool_colour(stdout, 1), tool_colour(stdout, 0),
+               size_text(file->layout.flash_size, size),
+               flash_mode_name(file->bytes[2]) != NULL ? flash_mode_name(file->bytes[2]) : "unknown mode");
+    }
     if (facts->map_error == ONESLOT_ERROR_NONE) {
-        map_print(&file->map);
+        info_map_text(&file->map);
     } else {
         printf("  map       %s\n", oneslot_error_text(facts->map_error));
     }
@@ -494,12 +351,12 @@ static void flash_text(const struct flash_file *file, const struct flash_facts *
         printf("  status    %s\n", text);
     }
     if (facts->region != NULL) {
-        file_system_print(&facts->files);
+        info_files_text(&facts->files);
     }
     if (facts->firmware.size != 0) {
         printf("  firmware  %s\n", facts->as_installed ? "as the journal says:" : "NOT as the journal says:");
         if (is_firmware(&facts->firmware)) {
-            firmware_text(&facts->firmware);
+            info_firmware_text(&facts->firmware);
         }
     }
 }
@@ -529,25 +386,24 @@ static bool load_flash(struct flash_file *file) {
     if (file->size < ONESLOT_SECTOR_SIZE || file->size % ONESLOT_SECTOR_SIZE != 0) {
         return false;
     }
-    ram_flash_init(&file->flash, file->bytes, file->size);
-    return oneslot_layout_read(&file->flash, &file->layout) == ONESLOT_ERROR_NONE;
+    return flash_file_find_layout(file) == ONESLOT_ERROR_NONE;
 }
 
 static int show_file_system(struct flash_file *file, bool as_json) {
-    struct fs_facts facts;
-    look_at_file_system(&facts, file->bytes, file->size);
+    struct info_files facts;
+    info_look_at_files(&facts, file->bytes, file->size);
     if (as_json) {
         struct json json;
         json_begin(&json, stdout);
         json_object(&json, NULL);
         json_bool(&json, "ok", facts.error == ONESLOT_ERROR_NONE);
         json_string(&json, "type", "file system");
-        file_system_json(&json, &facts);
+        info_files_json(&json, &facts);
         json_object_end(&json);
         json_end(&json);
     } else {
         puts("littlefs file system");
-        file_system_print(&facts);
+        info_files_text(&facts);
     }
     return facts.error == ONESLOT_ERROR_NONE ? TOOL_OK : TOOL_FAILED;
 }
@@ -568,6 +424,10 @@ static int show(struct flash_file *file, bool as_json, bool csv) {
         return tool_fail(as_json, ONESLOT_ERROR_NO_LAYOUT,
                          "%s begins like a flash with Oneslot of %u bytes, but has %u: a part of a dump", file->path,
                          file->layout.flash_size, file->size);
+    }
+    int status;
+    if (info_esp32_show(file->path, file->bytes, file->size, as_json, csv, &status)) {
+        return status;
     }
     if (csv) {
         return tool_fail(as_json, ONESLOT_ERROR_NO_LAYOUT, "%s: %s", file->path,

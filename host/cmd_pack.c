@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/esp32.h"
 #include "host/file.h"
 #include "host/firmware.h"
 #include "host/flash_file.h"
@@ -31,14 +32,12 @@ static const char HELP[] =
     "  -o, --output FILE            the package\n"
     "      --json                   the result as JSON\n"
     "\n"
+    "Of a combined file of the ESP32 family the application is taken.\n"
     "The same firmware, options and key make the same bytes. The format is MCUboot's: 'imgtool verify' reads it.\n"
     "\n"
     "examples:\n"
     "  oneslot pack ESP8266_GENERIC-v1.24.0.bin --version 1.24.0 --compress --key key.pem -o fw.osp\n"
     "  oneslot pack firmware.bin --version 2.0.1 --key key.pem --board lamp-2 --min-version 1.4 -o fw.osp\n";
-
-/// Bytes of ESP-IDF's extended image header: the chip's number, half a word.
-#define ESP32_CHIP_OFFSET 12u
 
 struct pack {
     const char *output;
@@ -50,19 +49,31 @@ struct pack {
     struct key signer;
     struct oneslot_version minimum;
     struct package_content content;
+    struct esp32_flash combined; ///< the firmware's file, where it holds more than an application
 };
 
 /// What lies inside must be what it seems, or a device would refuse it after the whole way there.
 static int look_inside(struct pack *pack, const char *path, const uint8_t *bytes, size_t length) {
     struct firmware firmware;
+    struct esp32_image image;
+    if (esp32_flash_read(&pack->combined, bytes, (uint32_t)length) == ONESLOT_ERROR_NONE) {
+        const struct oneslot_partition *region = esp32_flash_application(&pack->combined, &image);
+        if (region == NULL) {
+            return tool_fail(pack->json, ONESLOT_ERROR_IMAGE_UNKNOWN,
+                             "%s: no application partition of its table holds a whole application", path);
+        }
+        tool_warn("%s holds more than an application: the one in '%s' is taken, %u bytes", path, region->label,
+                  image.signed_size);
+        bytes = pack->combined.bytes + region->address;
+        length = image.signed_size;
+    }
     firmware_read(&firmware, bytes, (uint32_t)length);
-    bool esp32 = firmware.image.kind == ONESLOT_IMAGE_ESP32;
-    if (firmware.error != ONESLOT_ERROR_NONE && !(esp32 && length > ESP32_CHIP_OFFSET + 1)) {
+    if (firmware.error != ONESLOT_ERROR_NONE) {
         return tool_fail(pack->json, firmware.error, "%s: %s", path, oneslot_error_text(firmware.error));
     }
+    bool esp32 = firmware.image.kind == ONESLOT_IMAGE_ESP32;
     pack->content.kind = (uint8_t)firmware.image.kind;
-    pack->content.chip = esp32 ? (uint16_t)(bytes[ESP32_CHIP_OFFSET] | bytes[ESP32_CHIP_OFFSET + 1] << 8)
-                               : (uint16_t)ONESLOT_CHIP_ESP8266;
+    pack->content.chip = esp32 ? firmware.image.chip : (uint16_t)ONESLOT_CHIP_ESP8266;
     pack->content.image = bytes;
     pack->content.image_size = (uint32_t)length;
     pack->content.payload = bytes;
@@ -152,6 +163,7 @@ static int run(struct pack *pack, const char *path) {
                               : tool_fail(pack->json, ONESLOT_ERROR_NONE, "not enough memory for the package");
         free(made);
     }
+    esp32_flash_free(&pack->combined);
     free(packed.bytes);
     free(bytes);
     return status;

@@ -27,6 +27,9 @@ static const char HELP[] =
     "After\n"
     "each: does the old or the new firmware run, the new one once writing began, is every other byte as it was?\n"
     "\n"
+    "  --chip CHIP         esp8266 (the default), or of the ESP32 family: esp32, esp32s2, esp32s3, esp32c2, esp32c3,\n"
+    "                      esp32c6, esp32h2; then OLD and NEW are applications, or stock images that hold one\n"
+    "  --no-rollback       the boot loader knows no trials (ESP32 family)\n"
     "  --boot BOOT.bin     Espressif's boot loader in the first sector, for user1 images\n"
     "  --flash-size SIZE   of the device (4MB)\n"
     "  --sha256            the request carries the SHA-256 of NEW (done anyway where NEW cannot prove itself)\n"
@@ -47,7 +50,9 @@ static const char HELP[] =
     "Exit status: 0 all promises kept, 1 a promise broken or no upgrade possible, 2 wrong command line.\n";
 
 enum option_code {
-    OPTION_BOOT = 256,
+    OPTION_CHIP = 256,
+    OPTION_NO_ROLLBACK,
+    OPTION_BOOT,
     OPTION_SIZE,
     OPTION_SHA256,
     OPTION_CHAINS,
@@ -63,6 +68,8 @@ enum option_code {
 };
 
 static const struct option OPTIONS[] = {
+    {"chip", required_argument, NULL, OPTION_CHIP},
+    {"no-rollback", no_argument, NULL, OPTION_NO_ROLLBACK},
     {"boot", required_argument, NULL, OPTION_BOOT},
     {"flash-size", required_argument, NULL, OPTION_SIZE},
     {"sha256", no_argument, NULL, OPTION_SHA256},
@@ -83,6 +90,7 @@ static const struct option OPTIONS[] = {
 /// The command line, and the bytes of the images.
 struct prove {
     struct campaign_settings settings;
+    struct oneslot_chip chip; ///< of the ESP32 family, where settings.provision.chip refers to it
     const char *old_path;
     const char *new_path;
     const char *boot_path;
@@ -137,6 +145,28 @@ static bool take_number(struct campaign_settings *settings, int option) {
     }
 }
 
+/// Takes the name of a chip as esptool writes it.
+static bool take_chip(struct prove *prove, const char *name) {
+    static const struct {
+        const char *name;
+        uint16_t number;
+        uint16_t revision; /* one that is sold */
+    } family[] = {
+        {"esp32", ONESLOT_CHIP_ESP32, 301},   {"esp32s2", ONESLOT_CHIP_ESP32S2, 100},
+        {"esp32s3", ONESLOT_CHIP_ESP32S3, 2}, {"esp32c2", ONESLOT_CHIP_ESP32C2, 102},
+        {"esp32c3", ONESLOT_CHIP_ESP32C3, 4}, {"esp32c6", ONESLOT_CHIP_ESP32C6, 1},
+        {"esp32h2", ONESLOT_CHIP_ESP32H2, 2},
+    };
+    prove->settings.provision.chip = NULL;
+    for (size_t i = 0; i < sizeof family / sizeof *family; i++) {
+        if (strcmp(name, family[i].name) == 0) {
+            oneslot_esp32_chip(&prove->chip, family[i].number, family[i].revision);
+            prove->settings.provision.chip = &prove->chip;
+        }
+    }
+    return prove->settings.provision.chip || strcmp(name, "esp8266") == 0;
+}
+
 static int take_options(struct prove *prove, int argc, char **argv) {
     int option;
     uint8_t nibble;
@@ -145,6 +175,13 @@ static int take_options(struct prove *prove, int argc, char **argv) {
         case 'h':
             fputs(HELP, stdout);
             exit(TOOL_OK);
+        case OPTION_CHIP:
+            if (!take_chip(prove, optarg))
+                return tool_usage("prove", "\"%s\" is no chip that is known here", optarg);
+            break;
+        case OPTION_NO_ROLLBACK:
+            prove->settings.no_rollback = true;
+            break;
         case OPTION_BOOT:
             prove->boot_path = optarg;
             break;
@@ -191,6 +228,27 @@ static int take_options(struct prove *prove, int argc, char **argv) {
 
 /* The images. */
 
+/// Of a stock image of the ESP32 family, the application alone: where the partition table in it says. A bare
+/// application stays as it is.
+static void cut_application(uint8_t *bytes, uint32_t *size) {
+    enum { TABLE_STEP = 0x1000, TABLE_LAST = 0x8000, DESCRIPTOR = 32 };
+    static const uint8_t descriptor[] = {0x32, 0x54, 0xcd, 0xab};
+    struct oneslot_map map;
+    for (uint32_t at = TABLE_STEP; at <= TABLE_LAST && at + ONESLOT_MAP_BYTES <= *size; at += TABLE_STEP) {
+        if (oneslot_map_parse(&map, bytes + at, ONESLOT_MAP_BYTES, FILE_LIMIT) != ONESLOT_ERROR_NONE)
+            continue;
+        for (uint32_t i = 0; i < map.count; i++) {
+            uint32_t start = map.partition[i].address - (ONESLOT_TABLE_ADDRESS - at);
+            if (map.partition[i].type == ONESLOT_TYPE_APP && start<*size && * size - start> 64 &&
+                memcmp(bytes + start + DESCRIPTOR, descriptor, sizeof descriptor) == 0) {
+                *size -= start;
+                memmove(bytes, bytes + start, *size);
+                return;
+            }
+        }
+    }
+}
+
 static bool read_whole(const struct prove *prove, const char *path, uint8_t **bytes, uint32_t *size) {
     size_t length;
     if (!file_read(path, FILE_LIMIT, bytes, &length)) {
@@ -198,8 +256,11 @@ static bool read_whole(const struct prove *prove, const char *path, uint8_t **by
         return false;
     }
     *size = (uint32_t)length;
-    if (length >= 64)
+    if (length >= 64) {
+        if (prove->settings.provision.chip)
+            cut_application(*bytes, size);
         return true;
+    }
     free(*bytes);
     *bytes = NULL;
     tool_fail(prove->json && !prove->json_path, ONESLOT_ERROR_IMAGE_TRUNCATED, "%s: too short for a firmware", path);
@@ -208,7 +269,7 @@ static bool read_whole(const struct prove *prove, const char *path, uint8_t **by
 
 /// An application from address 0 on: the file itself, or the boot loader's sector and a user1 image behind it.
 static bool compose(const struct prove *prove, const uint8_t *file, uint32_t size, uint8_t **bytes, uint32_t *total) {
-    bool user1 = file[0] == USER1_MAGIC;
+    bool user1 = file[0] == USER1_MAGIC && !prove->settings.provision.chip;
     uint32_t offset = user1 ? USER1_TARGET : 0;
     *total = size + offset;
     *bytes = malloc(*total);

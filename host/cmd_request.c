@@ -65,7 +65,7 @@ static int change_flash(const char *path, const struct request *request,
     if (status != TOOL_OK) {
         return status;
     }
-    enum oneslot_error error = oneslot_open(&oneslot, &file.flash);
+    enum oneslot_error error = flash_file_open_oneslot(&file, &oneslot);
     if (error == ONESLOT_ERROR_NONE) {
         error = change(&oneslot, request);
     }

@@ -13,6 +13,7 @@
 #include "host/ram_flash.h"
 #include "host/run_checks.h"
 #include "host/tool.h"
+#include "oneslot/chip.h"
 #include "oneslot/layout.h"
 
 #define FLASH_MAX BOARD_FLASH_MAX
@@ -24,17 +25,21 @@
 static const char HELP[] =
     "usage: oneslot run [options] FLASH.bin\n"
     "\n"
-    "Boots a flash image from reset, as the chip would, on an emulated board (QEMU) with a stand-in for the ESP8266's\n"
-    "boot ROM, and shows what it prints. Stops when the application is entered and checks that memory, registers and\n"
-    "flash are as after a boot of the stock image by the ROM. Changes of the flash are written back to FLASH.bin.\n"
-    "A flash without Oneslot's loader is booted too, and stops at the entry of the image in its first sector.\n"
+    "Boots a flash image from reset, as the chip would, on an emulated board (QEMU) with a stand-in for the chip's "
+    "boot\n"
+    "ROM, and shows what it prints. Stops when the application is entered. On an ESP8266 it checks that memory,\n"
+    "registers and flash are as after a boot of the stock image by the ROM; a flash without Oneslot's loader is "
+    "booted\n"
+    "too, and stops at the entry of the image in its first sector. On the ESP32 family (the flash's boot loader says\n"
+    "which chip) it chooses as the vendor's boot loader does, runs the installer, and tells which application is\n"
+    "started. Changes of the flash are written back to FLASH.bin.\n"
     "\n"
     "      --expect FIRMWARE.bin  compare with this stock image, all bytes of it\n"
     "      --cut-at N             cut the power at flash operation N (each page programmed, each erase is one)\n"
     "      --tear KIND            what the cut leaves of that operation: before, after, subset (random bits of it;\n"
     "                             the default), half, page (the whole page damaged), random (a mix)\n"
     "      --seed S               of the memory's content at power-on and of the tear (1)\n"
-    "      --go                   let the application run on\n"
+    "      --go                   let the application run on (ESP32 family: the example alone)\n"
     "      --until TEXT           with --go: until a line of its output holds TEXT\n"
     "      --timeout S            give up after S seconds (60)\n"
     "      --reset-cause N        of the first boot: 0 power-on (default), 1 or 2 reset pin, 3, 4 watchdog, 5 deep "
@@ -202,7 +207,6 @@ static void show_line(void *context, const char *line, size_t length, bool over)
 
 static void set_mailbox(struct board *board, const struct run_options *options, uint32_t size, uint32_t displaced) {
     struct board_mailbox *mailbox = board_mailbox(board);
-    mailbox->magic = BOARD_MAGIC;
     mailbox->flash_size = size;
     mailbox->cut_at = options->cut_at;
     mailbox->tear = options->tear;
@@ -227,11 +231,26 @@ static void say(struct run_report *report, const char *result, bool ok, const ch
     va_end(arguments);
 }
 
+/// What the vendor's boot loader starts. Stock images often have no name, but say which framework they are built with.
+static void judge_started(struct run_report *report) {
+    const struct board_started *started = &report->mailbox->started;
+    char name[160];
+    snprintf(name, sizeof name, "%s%s%s%s%s", started->project[0] != 0 ? started->project : "no name",
+             started->version[0] != 0 ? ", version " : "", started->version,
+             started->framework[0] != 0 ? ", ESP-IDF " : "", started->framework);
+    say(report, "application", true, "the boot loader starts %s at 0x%06x (%s)%s", started->label, started->address,
+        name, report->options->go ? "; the board runs no other application than the example" : "");
+}
+
 static void judge_stop(struct run_report *report) {
     const struct board_mailbox *mailbox = report->mailbox;
     const char *message = mailbox->message;
     switch (mailbox->result) {
     case BOARD_APPLICATION:
+        if (mailbox->chip != ONESLOT_CHIP_ESP8266) {
+            judge_started(report);
+            break;
+        }
         say(report, "application", true, "the application was entered at 0x%08x", mailbox->entered.pc);
         break;
     case BOARD_TEXT:
@@ -285,6 +304,9 @@ static void print_report(const struct run_report *report) {
         "%llu instructions\n",
         mailbox->resets, mailbox->sector_erases, mailbox->block_erases, mailbox->programs, flash_seconds(mailbox),
         (unsigned long long)mailbox->instructions);
+    if (mailbox->watchdog_resets > 0) {
+        printf("%u of the resets were the watchdog's\n", mailbox->watchdog_resets);
+    }
     if (mailbox->overprograms > 0) {
         printf("%u programs asked for bits to be set, which flash does not do\n", mailbox->overprograms);
     }
@@ -323,6 +345,20 @@ static void json_uart(struct json *json, const struct run_report *report) {
     json_array_end(json);
 }
 
+static void json_started(struct json *json, const struct board_started *started) {
+    json_object(json, "started");
+    json_string(json, "partition", started->label);
+    json_number(json, "address", started->address);
+    json_number(json, "size", started->size);
+    json_bool(json, "factory", started->factory != 0);
+    json_string(json, "project", started->project);
+    json_string(json, "version", started->version);
+    json_string(json, "framework", started->framework);
+    json_bool(json, "sha256", started->hashed != 0);
+    json_string(json, "otadata", run_ota_state_text(started->state));
+    json_object_end(json);
+}
+
 static void json_report(const struct run_report *report) {
     const struct board_mailbox *mailbox = report->mailbox;
     struct json json;
@@ -342,6 +378,10 @@ static void json_report(const struct run_report *report) {
     json_object_end(&json);
     json_number(&json, "flash_ms", (uint64_t)(flash_seconds(mailbox) * 1000 + 0.5));
     json_number(&json, "instructions", mailbox->instructions);
+    if (mailbox->started.address != 0) {
+        json_started(&json, &mailbox->started);
+    }
+    json_number(&json, "watchdog_resets", mailbox->watchdog_resets);
     json_array(&json, "checks");
     for (unsigned i = 0; report->checked && i < report->checks.count; i++) {
         json_object(&json, NULL);
@@ -398,7 +438,8 @@ static int boot(struct run *run) {
     struct oneslot_layout layout;
     struct run_report report = {.options = &run->options, .board = &run->board, .mailbox = board_mailbox(&run->board)};
     ram_flash_init(&flash, run->flash, (uint32_t)run->flash_size);
-    bool ours = oneslot_layout_read(&flash, &layout) == ONESLOT_ERROR_NONE;
+    bool ours =
+        report.mailbox->chip == ONESLOT_CHIP_ESP8266 && oneslot_layout_read(&flash, &layout) == ONESLOT_ERROR_NONE;
 
     memcpy(board_flash(&run->board), run->flash, run->flash_size);
     set_mailbox(&run->board, &run->options, (uint32_t)run->flash_size, ours ? layout.displaced : 0);
@@ -413,9 +454,10 @@ static int boot(struct run *run) {
         judge_stop(&report);
         break;
     }
+    bool esp8266 = report.mailbox->chip == ONESLOT_CHIP_ESP8266;
     if (report.mailbox->entries > 0 && report.mailbox->result != BOARD_CUT) {
         struct run_subject subject = {&run->board, ours ? &layout : NULL, run->expected, (uint32_t)run->expected_size};
-        run_checks(&report.checks, &subject);
+        (esp8266 ? run_checks : run_checks_esp32)(&report.checks, &subject);
         report.checked = true;
         report.ok = report.ok && report.checks.ok;
     }
@@ -431,6 +473,22 @@ static int boot(struct run *run) {
     return report.ok ? TOOL_OK : TOOL_FAILED;
 }
 
+/// The chip that a flash is for: the boot loader's header names it; the ESP8266 has none.
+static uint16_t chip_of(const struct run *run) {
+    static const uint32_t places[] = {0x1000, 0};
+    const uint8_t *table = run->flash + ONESLOT_TABLE_ADDRESS;
+    if (run->flash_size <= ONESLOT_TABLE_ADDRESS + 1 || table[0] != 0xaa || table[1] != 0x50) {
+        return ONESLOT_CHIP_ESP8266;
+    }
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        const uint8_t *header = run->flash + places[i];
+        if (header[0] == 0xe9) {
+            return (uint16_t)(header[12] | header[13] << 8);
+        }
+    }
+    return ONESLOT_CHIP_ESP8266;
+}
+
 int cmd_run(int argc, char **argv) {
     struct run run = {.flash = NULL, .expected = NULL};
     int status = parse(&run.options, argc, argv);
@@ -443,7 +501,7 @@ int cmd_run(int argc, char **argv) {
     }
     status = load(&run);
     if (status == TOOL_OK) {
-        if (board_open(&run.board)) {
+        if (board_open(&run.board, chip_of(&run))) {
             status = boot(&run);
             board_close(&run.board);
         } else {

@@ -9,7 +9,7 @@ static const char HELP[] = "oneslot status: say how things stand in a flash imag
                            "usage: oneslot status FLASH.bin [--json]\n"
                            "\n"
                            "A flash image can be read from a device too:\n"
-                           "  esptool.py --chip esp8266 read_flash 0 0x400000 flash.bin\n"
+                           "  esptool.py read_flash 0 0x400000 flash.bin\n"
                            "\n"
                            "example:\n"
                            "  oneslot status flash.bin\n"

@@ -6,9 +6,25 @@
 #include <string.h>
 
 #include "host/bytes.h"
+#include "host/esp32.h"
 #include "host/file_system.h"
 #include "host/flash_file.h"
 #include "host/ram_flash.h"
+
+/// As an image of the ESP8266, else of the ESP32 family. What is for the latter and no application stays known as such.
+static enum oneslot_error prove_source(struct firmware *firmware, struct oneslot_source *source, uint8_t *buffer) {
+    enum oneslot_error error = oneslot_image_prove(&firmware->image, source, NULL, buffer, NULL, NULL);
+    if (error != ONESLOT_ERROR_IMAGE_CHIP || firmware->image.kind != ONESLOT_IMAGE_ESP32) {
+        return error;
+    }
+    struct oneslot_image image;
+    enum oneslot_error other = oneslot_image_esp32_prove(&image, source, NULL, buffer, NULL, NULL);
+    if (other == ONESLOT_ERROR_IMAGE_UNKNOWN) {
+        return error;
+    }
+    firmware->image = image;
+    return other;
+}
 
 /// The file is put on a littlefs in memory and proven from there: the very path that the device takes.
 static enum oneslot_error prove(struct firmware *firmware) {
@@ -38,7 +54,7 @@ static enum oneslot_error prove(struct firmware *firmware) {
                                                       .label = "image"};
         error = put != 0 ? ONESLOT_ERROR_FILE_READ : oneslot_source_open(source, &flash, &map, "/image");
         if (error == ONESLOT_ERROR_NONE) {
-            error = oneslot_image_prove(&firmware->image, source, NULL, buffer, NULL, NULL);
+            error = prove_source(firmware, source, buffer);
             oneslot_source_close(source);
         }
     }
@@ -165,6 +181,19 @@ static void find_maker(struct firmware *firmware) {
     }
 }
 
+/// What an application of the ESP32 family says of itself, where its strings do not tell more.
+static void take_description(struct firmware *firmware) {
+    struct esp32_image image;
+    if (firmware->image.kind != ONESLOT_IMAGE_ESP32) {
+        return;
+    }
+    esp32_image_read(&image, firmware->bytes, firmware->size);
+    snprintf(firmware->sdk, sizeof firmware->sdk, "%s", image.description.idf);
+    if (firmware->version[0] == 0) {
+        snprintf(firmware->version, sizeof firmware->version, "%s", image.description.version);
+    }
+}
+
 void firmware_read(struct firmware *firmware, const uint8_t *bytes, uint32_t size) {
     *firmware = (struct firmware){.bytes = bytes, .size = size};
     firmware->error = prove(firmware);
@@ -174,6 +203,7 @@ void firmware_read(struct firmware *firmware, const uint8_t *bytes, uint32_t siz
     if (strchr(firmware->version, '%') != NULL) {
         firmware->version[0] = 0;
     }
+    take_description(firmware);
 }
 
 const char *firmware_maker_text(enum firmware_maker maker) {
@@ -275,27 +305,6 @@ void firmware_flash_header(const struct firmware *firmware, uint8_t *mode, uint8
 
 const char *firmware_esp32_chip(const uint8_t *bytes, uint32_t size) {
     // ESP-IDF, esp_app_format.h, esp_chip_id_t: 16 bits at offset 12 of the header.
-    unsigned chip = size >= 14 ? bytes[12] | (unsigned)bytes[13] << 8 : 0xffff;
-    switch (chip) {
-    case 0x0000:
-        return "ESP32";
-    case 0x0002:
-        return "ESP32-S2";
-    case 0x0005:
-        return "ESP32-C3";
-    case 0x0009:
-        return "ESP32-S3";
-    case 0x000c:
-        return "ESP32-C2";
-    case 0x000d:
-        return "ESP32-C6";
-    case 0x0010:
-        return "ESP32-H2";
-    case 0x0012:
-        return "ESP32-P4";
-    case 0x0017:
-        return "ESP32-C5";
-    default:
-        return "ESP32 family";
-    }
+    const struct esp32_chip *chip = size >= 14 ? esp32_chip((uint16_t)(bytes[12] | bytes[13] << 8)) : NULL;
+    return chip != NULL ? chip->title : "ESP32 family";
 }

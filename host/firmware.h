@@ -26,7 +26,7 @@ struct firmware {
     enum oneslot_error error; ///< of the proof; NONE if all that the image proves itself with holds
     enum firmware_maker maker;
     char version[64]; ///< "v1.24.0 on 2024-10-25"; empty if not found
-    char sdk[64];     ///< of Espressif's SDK, "3.0.5(b29dcd3)"; empty if not found
+    char sdk[64];     ///< of Espressif's SDK, "3.0.5(b29dcd3)", or of ESP-IDF, "v5.2.2"; empty if not found
 };
 
 /// Looks at a firmware file. Never fails: what is wrong with it is in `error`.

@@ -4,13 +4,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/esp32.h"
 #include "host/file.h"
 #include "host/ram_flash.h"
 #include "host/tool.h"
 
+enum oneslot_error flash_file_find_layout(struct flash_file *file) {
+    _Alignas(4) uint8_t working[ONESLOT_LAYOUT_BUFFER];
+    ram_flash_init(&file->flash, file->bytes, file->size);
+    file->idf = false;
+    enum oneslot_error error = oneslot_layout_read(&file->flash, &file->layout);
+    if (error == ONESLOT_ERROR_NO_LAYOUT && esp32_file(file->bytes, file->size)) {
+        file->idf = true;
+        error = oneslot_layout_from_table(&file->flash, &file->layout, working);
+    }
+    return error;
+}
+
+enum oneslot_error flash_file_open_oneslot(const struct flash_file *file, struct oneslot *oneslot) {
+    _Alignas(4) uint8_t working[ONESLOT_LAYOUT_BUFFER];
+    return file->idf ? oneslot_open_table(oneslot, &file->flash, working) : oneslot_open(oneslot, &file->flash);
+}
+
 static int read_map(struct flash_file *file, bool json) {
     _Alignas(4) uint8_t table[ONESLOT_MAP_BYTES];
-    enum oneslot_error error = oneslot_layout_read(&file->flash, &file->layout);
+    enum oneslot_error error = flash_file_find_layout(file);
+    if (error == ONESLOT_ERROR_NO_LAYOUT && file->idf) {
+        return tool_fail(json, error,
+                         "%s: its partition table is not Oneslot's, or has a second OTA slot: 'oneslot image --dump' "
+                         "makes a flash with Oneslot of it",
+                         file->path);
+    }
     if (error != ONESLOT_ERROR_NONE) {
         return tool_fail(json, error, "%s: %s", file->path, oneslot_error_text(error));
     }
@@ -38,7 +62,6 @@ int flash_file_open(struct flash_file *file, const char *path, bool json) {
         status = tool_fail(json, ONESLOT_ERROR_NO_LAYOUT,
                            "%s is no whole flash: its size, %u bytes, is no multiple of 64 KiB", path, file->size);
     } else {
-        ram_flash_init(&file->flash, file->bytes, file->size);
         status = read_map(file, json);
     }
     if (status != TOOL_OK) {

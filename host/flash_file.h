@@ -6,6 +6,7 @@
 
 #include "oneslot/layout.h"
 #include "oneslot/map.h"
+#include "oneslot/oneslot.h"
 
 /// Largest flash chip of any chip served.
 #define FLASH_FILE_MAX (16u * 1024 * 1024)
@@ -17,7 +18,15 @@ struct flash_file {
     struct oneslot_flash flash;
     struct oneslot_layout layout;
     struct oneslot_map map;
+    bool idf; ///< of the ESP32 family: ESP-IDF's boot loader, and the layout from its partition table
 };
+
+/// Finds out where the parts lie in the flash that `bytes` and `size` hold: from our loader's block or from ESP-IDF's
+/// partition table. Sets flash, layout and idf. Returns NONE, NO_LAYOUT, or what is wrong with the table.
+enum oneslot_error flash_file_find_layout(struct flash_file *file);
+
+/// Opens the flash as the application on its device does.
+enum oneslot_error flash_file_open_oneslot(const struct flash_file *file, struct oneslot *oneslot);
 
 /// Loads a flash file that `oneslot image` made, with its layout and map. Says what is wrong and returns TOOL_FAILED if
 /// it is none; then there is nothing to close. Returns TOOL_OK.

@@ -9,11 +9,16 @@ ASAN_HOST_LIBS := $(if $(wildcard sim/sim.mk),$(ASAN_LIBSIM)) $(ASAN_LIBCORE)
 HOST_LOADER := $(BUILD)/esp8266/loader.bin
 HOST_INSTALLER := $(BUILD)/esp8266/installer.bin
 EMBEDDED := $(BUILD)/host/obj/host/embedded.o
+# The ESP32 family's room, which is read later, says for which chips it makes an installer.
+HOST_INSTALLER_FILES = $(ESP32_CHIPS:%=$(BUILD)/%/installer.bin)
+HOST_INSTALLERS = $(foreach chip,$(ESP32_CHIPS),installer "$(chip)", "$(BUILD)/$(chip)/installer.bin";)
 
-$(EMBEDDED): host/embedded.S $(HOST_LOADER) $(HOST_INSTALLER)
+.SECONDEXPANSION:
+$(EMBEDDED): host/embedded.S $(HOST_LOADER) $(HOST_INSTALLER) $$(HOST_INSTALLER_FILES)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
-	$(Q)$(CC) -DLOADER_BIN='"$(HOST_LOADER)"' -DINSTALLER_BIN='"$(HOST_INSTALLER)"' -c $< -o $@
+	$(Q)$(CC) -DLOADER_BIN='"$(HOST_LOADER)"' -DINSTALLER_BIN='"$(HOST_INSTALLER)"' \
+	    -DINSTALLERS='$(HOST_INSTALLERS)' -c $< -o $@
 
 $(ONESLOT): $(call host_objects,$(HOST_SOURCES)) $(EMBEDDED) $(HOST_LIBS)
 	@mkdir -p $(@D)

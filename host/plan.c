@@ -366,6 +366,18 @@ static bool check_firmware(struct plan *plan) {
     return error == ONESLOT_ERROR_NONE || refuse(plan, error, "%s", oneslot_error_text(error));
 }
 
+/// A second region for the installer, to be updated by turns; 0: the map has none.
+static uint32_t second_installer(const struct plan *plan, uint32_t first) {
+    for (uint32_t index = 0; index < plan->map.count; index++) {
+        const struct oneslot_partition *region = &plan->map.partition[index];
+        if (region->type == ONESLOT_TYPE_ONESLOT && region->subtype == ONESLOT_SUBTYPE_INSTALLER &&
+            region->address != first && region->size >= ONESLOT_INSTALLER_SIZE) {
+            return region->address;
+        }
+    }
+    return 0;
+}
+
 static void finish(struct plan *plan) {
     const struct oneslot_partition *application = find(plan, ONESLOT_TYPE_APP, -1);
     uint32_t end = application->address + application->size;
@@ -378,6 +390,7 @@ static void finish(struct plan *plan) {
         .installer = part_address(plan, ONESLOT_SUBTYPE_INSTALLER),
         .firmware = end < MEGABYTE ? end : MEGABYTE,
     };
+    plan->layout.second = second_installer(plan, plan->layout.installer);
     plan->file_system = oneslot_map_file_system(&plan->map);
     if (plan->file_system == NULL) {
         plan_warn(plan, "the map has no file system: upgrades can come from raw regions only");

@@ -16,10 +16,7 @@
 #define USER1_MAGIC   0xeau
 #define USER1_ADDRESS 0x1000u
 
-static void add(struct run_checks *checks, const char *name, bool ok, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static void add(struct run_checks *checks, const char *name, bool ok, const char *format, ...) {
+void run_checks_add(struct run_checks *checks, const char *name, bool ok, const char *format, ...) {
     struct run_check *check = &checks->check[checks->count++];
     va_list arguments;
     check->name = name;
@@ -111,10 +108,10 @@ static void compare_memory(struct run_checks *checks, const struct loaded *loade
     const char *name = iram ? "iram" : "dram";
     const char *word = iram ? "IRAM" : "DRAM";
     if (wrong == 0) {
-        add(checks, name, true, "%s holds the image's %u bytes", word, bytes);
+        run_checks_add(checks, name, true, "%s holds the image's %u bytes", word, bytes);
     } else {
-        add(checks, name, false, "%s: %u of the image's %u bytes are wrong, the first at 0x%08x", word, wrong, bytes,
-            first);
+        run_checks_add(checks, name, false, "%s: %u of the image's %u bytes are wrong, the first at 0x%08x", word,
+                       wrong, bytes, first);
     }
 }
 
@@ -122,12 +119,13 @@ static void check_memory(struct run_checks *checks, const struct run_subject *su
     const uint8_t *memory = (const uint8_t *)board_snapshot(subject->board);
     struct loaded *loaded = calloc(1, sizeof *loaded);
     if (loaded == NULL) {
-        add(checks, "memory", false, "the host has no memory for the comparison");
+        run_checks_add(checks, "memory", false, "the host has no memory for the comparison");
         return;
     }
     load(loaded, subject);
     if (loaded->outside != 0) {
-        add(checks, "memory", false, "the image loads to 0x%08x, which is no memory of the chip", loaded->outside);
+        run_checks_add(checks, "memory", false, "the image loads to 0x%08x, which is no memory of the chip",
+                       loaded->outside);
     }
     compare_memory(checks, loaded, memory, true);
     compare_memory(checks, loaded, memory, false);
@@ -161,10 +159,10 @@ static void check_registers(struct run_checks *checks, const struct run_subject 
         snprintf(wrong, sizeof wrong, "PS is 0x%x instead of 0x%x, or SAR is 0x%x instead of 0", mailbox->entered.ps,
                  PS_AT_ENTRY, mailbox->entered.sar);
     }
-    add(checks, "registers", wrong[0] == 0, "%s%s",
-        wrong[0] == 0 ? "registers and stack are as the ROM leaves them" : "", wrong);
-    add(checks, "user_start", user_start == entry, "the ROM's start address is 0x%08x%s", user_start,
-        user_start == entry ? "" : ", which is not the entry");
+    run_checks_add(checks, "registers", wrong[0] == 0, "%s%s",
+                   wrong[0] == 0 ? "registers and stack are as the ROM leaves them" : "", wrong);
+    run_checks_add(checks, "user_start", user_start == entry, "the ROM's start address is 0x%08x%s", user_start,
+                   user_start == entry ? "" : ", which is not the entry");
 }
 
 static void check_rom_data(struct run_checks *checks, const struct run_subject *subject) {
@@ -178,12 +176,12 @@ static void check_rom_data(struct run_checks *checks, const struct run_subject *
         wrong = memory_word(subject, handlers[i]) != handlers[i + 1] ? handlers[i] : 0;
     }
     if (wrong == 0) {
-        add(checks, "rom_data", true, "the ROM's flash chip and exception handlers are as after a reset");
+        run_checks_add(checks, "rom_data", true, "the ROM's flash chip and exception handlers are as after a reset");
     } else {
-        add(checks, "rom_data", false, "the ROM's data at 0x%08x is not as after a reset", wrong);
+        run_checks_add(checks, "rom_data", false, "the ROM's data at 0x%08x is not as after a reset", wrong);
     }
     bool cache = board_mailbox(subject->board)->entered_cache != 0;
-    add(checks, "cache", !cache, "the flash cache is %s", cache ? "on, and the ROM leaves it off" : "off");
+    run_checks_add(checks, "cache", !cache, "the flash cache is %s", cache ? "on, and the ROM leaves it off" : "off");
 }
 
 /// Whether Oneslot's own parts lie there.
@@ -206,19 +204,20 @@ static void check_expected(struct run_checks *checks, const struct run_subject *
         // The device keeps its own flash mode and size.
         bool header = at == 2 || at == 3;
         if (at >= ONESLOT_SECTOR_SIZE && own(layout, at)) {
-            add(checks, "flash", false, "the image would lie over Oneslot's own sectors at 0x%06x", at);
+            run_checks_add(checks, "flash", false, "the image would lie over Oneslot's own sectors at 0x%06x", at);
             return;
         }
         if (at < ONESLOT_SECTOR_SIZE && layout != NULL) {
             at += layout->displaced;
         }
         if (!header && (at >= limit || flash[at] != subject->expected[i])) {
-            add(checks, "flash", false, "the flash differs from the image at the image's byte 0x%06x", i);
+            run_checks_add(checks, "flash", false, "the flash differs from the image at the image's byte 0x%06x", i);
             return;
         }
     }
-    add(checks, "flash", true, "the flash, and so the window at 0x40200000, holds all %u bytes of the image%s",
-        subject->expected_size, layout != NULL && target == 0 ? ", the first sector displaced" : "");
+    run_checks_add(checks, "flash", true,
+                   "the flash, and so the window at 0x40200000, holds all %u bytes of the image%s",
+                   subject->expected_size, layout != NULL && target == 0 ? ", the first sector displaced" : "");
 }
 
 /// Without a stock image to compare with: whatever the image in flash proves itself with.
@@ -242,10 +241,10 @@ static void check_proof(struct run_checks *checks, const struct run_subject *sub
     bool broken =
         error == ONESLOT_ERROR_IMAGE_CHECKSUM || error == ONESLOT_ERROR_IMAGE_CRC || error == ONESLOT_ERROR_IMAGE_MD5;
     if (broken) {
-        add(checks, "flash", false, "the image in flash: %s", oneslot_error_text(error));
+        run_checks_add(checks, "flash", false, "the image in flash: %s", oneslot_error_text(error));
     } else if (error == ONESLOT_ERROR_NONE && (image.proofs & ONESLOT_PROOF_WHOLE) != 0) {
-        add(checks, "flash", true, "the image in flash is whole: %s, %u bytes, %s", oneslot_image_kind_text(image.kind),
-            image.size, oneslot_proof_text(image.proofs));
+        run_checks_add(checks, "flash", true, "the image in flash is whole: %s, %u bytes, %s",
+                       oneslot_image_kind_text(image.kind), image.size, oneslot_proof_text(image.proofs));
     }
     free(bytes);
 }

@@ -31,4 +31,15 @@ struct run_subject {
 /// Compares what the board kept at the application's entry with what a boot by the ROM gives.
 void run_checks(struct run_checks *checks, const struct run_subject *subject);
 
+/// The same on the ESP32 family, where the vendor's boot loader starts the application: what it found in its partition
+/// and in otadata. `layout` does not matter.
+void run_checks_esp32(struct run_checks *checks, const struct run_subject *subject);
+
+/// Adds one.
+void run_checks_add(struct run_checks *checks, const char *name, bool ok, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/// Otadata's state in words.
+const char *run_ota_state_text(uint32_t state);
+
 #endif

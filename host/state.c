@@ -51,7 +51,7 @@ static void show_text(const struct oneslot_status *status) {
 int state_show(const struct flash_file *file, bool as_json) {
     struct oneslot oneslot;
     struct oneslot_status status;
-    enum oneslot_error error = oneslot_open(&oneslot, &file->flash);
+    enum oneslot_error error = flash_file_open_oneslot(file, &oneslot);
     if (error == ONESLOT_ERROR_NONE) {
         error = oneslot_status(&oneslot, &status);
     }

@@ -1,4 +1,5 @@
-# Oneslot: asks for an in-place firmware upgrade of an ESP8266, from stock MicroPython v1.13 and later.
+# Oneslot: asks for an in-place firmware upgrade of an ESP8266, from stock MicroPython v1.13 and later, or of a chip of
+# the ESP32 family, from v1.20 and later.
 #
 #     import oneslot
 #     oneslot.install("/fw.bin")  # writes the request and resets; the installer does the rest
@@ -10,8 +11,17 @@
 # core/journal.c does, in the same order. docs/FORMATS.md says what each byte means.
 
 import struct
-import esp
+import sys
 from micropython import const
+
+# The ESP32 family's way to the flash and to its boot loader's choice is a module of its own: heap is dear here.
+_table = None
+if sys.platform == "esp8266":
+    import esp
+else:
+    import oneslot_esp32 as esp
+
+    _table = esp
 
 try:
     from binascii import crc32
@@ -110,10 +120,16 @@ def _record(address):
 # The journal's address, the newest sealed record (all zero if there is none), its slot (-1 if none) and the highest
 # number of any whole record.
 def _load():
-    layout = _read(16, 64)
-    if layout[:5] != b"1SLL\1" or layout[60:] != _sum(layout, 60):
-        raise Error(12)
-    here = struct.unpack_from("<I", layout, 16)[0]
+    if _table:
+        code = _table.locate()
+        if code:
+            raise Error(code)
+        here = _table.journal
+    else:
+        layout = _read(16, 64)
+        if layout[:5] != b"1SLL\1" or layout[60:] != _sum(layout, 60):
+            raise Error(12)
+        here = struct.unpack_from("<I", layout, 16)[0]
     newest = -1
     best = highest = 0
     for slot in range(8):
@@ -206,6 +222,15 @@ def _put(record, offset, data):
     record[offset : offset + len(data)] = data
 
 
+# As _load(). A trial that was confirmed in ESP-IDF's way alone is written down first: a request erases otadata.
+def _settled():
+    place = _load()
+    if _table and place[1][_STATE] == _TRIAL and _table.confirmed(_read):
+        confirm()
+        place = _load()
+    return place
+
+
 # Forgets the last request. What is known about the device stays: the image that runs, the files looked at.
 def _clear(record, state):
     if record[_STATE] in (2, _TRIAL):
@@ -239,9 +264,12 @@ def install(path, sha256=None, fallback=None, trial=0, reset=True, mount="/"):
             sha256 = b""
         if len(sha256) != 32:
             raise Error(75)
-    place = _load()
+    place = _settled()
     record = place[1]
     _clear(record, _REQUESTED)
+    # First of all: a cut behind it makes the installer start, find nothing to do and hand back.
+    if _table and not _table.take_back(_read, _flash):
+        raise Error(18)
     record[_TRIAL_BOOTS] = trial
     _put(record, _PATH, path)
     _put(record, _FALLBACK, fallback or b"")
@@ -257,7 +285,7 @@ def install(path, sha256=None, fallback=None, trial=0, reset=True, mount="/"):
 
 # Takes back a request that was not yet started; harmless when there is none.
 def cancel():
-    place = _load()
+    place = _settled()
     record = place[1]
     state = record[_STATE]
     _clear(record, _DONE if any(record[24:28]) else 0)
@@ -269,7 +297,8 @@ def _version(record, offset):
     return struct.unpack_from("<BBHI", record, offset)
 
 
-# Ends a trial well: the new firmware stays. Harmless at any other time.
+# Ends a trial well: the new firmware stays. Harmless at any other time. On the ESP32 family ESP-IDF's boot loader is
+# told as well; Partition.mark_app_valid_cancel_rollback() alone counts as a confirmation too.
 def confirm():
     place = _load()
     record = place[1]
@@ -281,6 +310,8 @@ def confirm():
         if _version(record, _VERSION) > _version(record, _FLOOR):
             record[_FLOOR : _FLOOR + 8] = record[_VERSION : _VERSION + 8]
         _append(*place)
+    if _table and not _table.accept(_read):
+        raise Error(18)
 
 
 # How things stand. `words` says it in a sentence, `outcome` is an error's number or 0.
@@ -288,6 +319,8 @@ class Status:
     def __init__(self):
         here, record, slot, _ = _load()
         state = record[_STATE]
+        if _table and state == _TRIAL and _table.confirmed(_read):
+            state = _DONE
         names = ("idle", "requested", "installing", "trial", "done", "failed")
         self.state = names[state] if state < 6 else "unknown"
         self.outcome = outcome = record[_OUTCOME]
@@ -335,12 +368,15 @@ def save(path, progress=None):
         raise Error(28)
     record = _load()[1]
     size = struct.unpack_from("<I", record, 24)[0]
-    displaced = struct.unpack_from("<I", _read(28, 4))[0]  # in the layout
     if record[_STATE] == 2:
         raise Error(76)
     if not size or not any(record[_INSTALLED:_FLOOR]):
         raise Error(55)
-    target = 4096 if record[14] == 4 else 0  # Espressif's user1 lies behind its boot loader
+    if _table:
+        target = _table.application
+    else:
+        target = 4096 if record[14] == 4 else 0  # Espressif's user1 lies behind its boot loader
+        displaced = struct.unpack_from("<I", _read(28, 4))[0]  # in the layout
     folder = path[: path.rfind("/") + 1] or "."
     try:
         there = os.statvfs(folder)

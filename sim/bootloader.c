@@ -58,7 +58,7 @@ static bool same(const uint8_t *a, const uint8_t *b, uint32_t length) {
     return difference == 0;
 }
 
-static bool read(const struct bootloader *bootloader, uint32_t address, void *buffer, uint32_t length) {
+static bool get(const struct bootloader *bootloader, uint32_t address, void *buffer, uint32_t length) {
     const struct oneslot_flash *flash = bootloader->flash;
     return address <= flash->size && length <= flash->size - address &&
            flash->read(flash->context, address, buffer, length) == 0;
@@ -89,7 +89,7 @@ static bool md5_right(const struct bootloader *bootloader, uint32_t rows, const 
     br_md5_init(&md5);
     for (uint32_t i = 0; i < rows; i++) {
         uint32_t bytes[ROW_SIZE / 4u];
-        if (!read(bootloader, BOOTLOADER_TABLE + i * ROW_SIZE, bytes, ROW_SIZE)) {
+        if (!get(bootloader, BOOTLOADER_TABLE + i * ROW_SIZE, bytes, ROW_SIZE)) {
             return false;
         }
         br_md5_update(&md5, bytes, ROW_SIZE);
@@ -102,9 +102,9 @@ static bool read_table(const struct bootloader *bootloader, struct table *table)
     bool proven = false;
     *table = (struct table){.slots = 0};
     for (uint32_t i = 0; i < ROWS; i++) {
-        uint32_t words[ROW_SIZE / 4u];
+        uint32_t words[ROW_SIZE / 4u] = {0};
         const uint8_t *row = (const uint8_t *)words;
-        if (!read(bootloader, BOOTLOADER_TABLE + i * ROW_SIZE, words, ROW_SIZE)) {
+        if (!get(bootloader, BOOTLOADER_TABLE + i * ROW_SIZE, words, ROW_SIZE)) {
             return false;
         }
         uint32_t magic = half_of(row);
@@ -171,7 +171,7 @@ static int choose(const struct bootloader *bootloader, const struct table *table
     }
     for (uint32_t i = 0; i < 2; i++) {
         if (table->otadata.size < 2u * SECTOR ||
-            !read(bootloader, table->otadata.address + i * SECTOR, &entry[i], sizeof entry[i])) {
+            !get(bootloader, table->otadata.address + i * SECTOR, &entry[i], sizeof entry[i])) {
             return BOOTLOADER_NOTHING;
         }
     }
@@ -247,7 +247,7 @@ static bool is_mapped(const struct windows *window, uint32_t address) {
 
 /// Reads the next bytes and hashes them.
 static bool take(struct look *look, void *buffer, uint32_t length) {
-    if (length > look->end - look->at || !read(look->bootloader, look->at, buffer, length)) {
+    if (length > look->end - look->at || !get(look->bootloader, look->at, buffer, length)) {
         return false;
     }
     br_sha256_update(&look->sha256, buffer, length);
@@ -273,8 +273,8 @@ static bool settle_page(struct look *look, const struct bootloader_segment *segm
     if (look->windows->smallest_page == 16) {
         return true;
     }
-    if (!read(look->bootloader, segment->flash, &word, sizeof word) || word != 0xabcd5432u ||
-        !read(look->bootloader, segment->flash + PAGE_SIZE_AT, &word, sizeof word)) {
+    if (!get(look->bootloader, segment->flash, &word, sizeof word) || word != 0xabcd5432u ||
+        !get(look->bootloader, segment->flash + PAGE_SIZE_AT, &word, sizeof word)) {
         return false;
     }
     word &= 0xffu;
@@ -363,6 +363,15 @@ bool bootloader_takes(const struct bootloader *bootloader, uint32_t address, uin
 
 /* The start. */
 
+static bool try(const struct bootloader *bootloader, const struct place *place, struct bootloader_image *image) {
+    bool takes;
+    if (bootloader->known != NULL && place->size > 0 &&
+        bootloader->known(bootloader->context, place->address, &takes)) {
+        return takes;
+    }
+    return bootloader_takes(bootloader, place->address, place->size, image);
+}
+
 static struct place place_of(const struct table *table, int index) {
     if (index == BOOTLOADER_FACTORY) {
         return table->factory;
@@ -397,13 +406,12 @@ int bootloader_start(const struct bootloader *bootloader, struct bootloader_imag
     for (int i = 0; i < count; i++) {
         int index = chosen - i >= BOOTLOADER_FACTORY ? chosen - i : i - 1;
         struct place place = place_of(&table, index);
-        if (bootloader_takes(bootloader, place.address, place.size, image)) {
+        if (try(bootloader, &place, image)) {
             if (initial && index > BOOTLOADER_FACTORY) {
                 write_initial(bootloader, &table, index);
             }
             return index;
         }
     }
-    return bootloader_takes(bootloader, table.test.address, table.test.size, image) ? BOOTLOADER_TEST
-                                                                                    : BOOTLOADER_NOTHING;
+    return try(bootloader, &table.test, image) ? BOOTLOADER_TEST : BOOTLOADER_NOTHING;
 }

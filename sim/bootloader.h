@@ -31,6 +31,9 @@ struct bootloader {
     bool rollback;                     ///< CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE
     /// Whether a segment would be loaded over the boot loader itself or outside of memory. May be NULL: none is.
     bool (*clashes)(void *context, uint32_t address, uint32_t length);
+    /// What is known already of a partition: returns whether anything is, then `takes` says which. For campaigns, which
+    /// meet the same application thousands of times. May be NULL.
+    bool (*known)(void *context, uint32_t address, bool *takes);
     void *context;
 };
 

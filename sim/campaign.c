@@ -44,6 +44,7 @@ static bool provision(struct campaign *campaign, char *message) {
         snprintf(message, MESSAGE_SIZE, "the flash cannot be made: %s", oneslot_error_text(error));
         return false;
     }
+    campaign->device.rollback = !settings->no_rollback;
     nor_copy(&campaign->provisioned, &campaign->device.nor);
     campaign->device.provisioned = &campaign->provisioned;
     campaign->device.old_firmware =

@@ -35,7 +35,7 @@ enum campaign_kind {
     X(KEPT, "kept", "all promises kept")                                                                               \
     X(BRICK, "brick", "nothing runs any more")                                                                         \
     X(WRONG, "wrong", "neither the old nor the new firmware runs, or the old one for good")                            \
-    X(LOST, "lost", "something outside of firmware, displaced sector and journal was changed")                         \
+    X(LOST, "lost", "something outside of firmware, displaced sector, otadata and journal was changed")                \
     X(VIOLATION, "violation", "the flash was used against its rules")                                                  \
     X(JOURNAL, "journal", "the journal tells another outcome than the right one")                                      \
     X(FLOOR, "floor", "a version below the floor was let in, or the floor was up before the confirmation")             \
@@ -57,7 +57,8 @@ struct campaign_settings {
     uint32_t file_size;
     const uint8_t *image; ///< what is installed, when the file is a package; NULL: the file itself
     uint32_t image_size;
-    bool sha256; ///< the request carries the file's SHA-256 (done anyway when it must)
+    bool no_rollback; ///< the boot loader knows no trials (ESP32 family)
+    bool sha256;      ///< the request carries the file's SHA-256 (done anyway when it must)
     uint64_t seed;
     uint32_t chains;
     uint32_t faults;

@@ -41,10 +41,18 @@ static void mark_all(struct sim_device *device) {
     }
 }
 
+/// What the boot loader says of the old and the new application where they lie byte for byte as they should; found out
+/// once in a process.
+static struct {
+    bool known;
+    bool takes;
+} met[2];
+
 enum oneslot_error sim_device_create(struct sim_device *device, const struct oneslot_chip *chip, const uint8_t *flash,
                                      uint32_t size, uint64_t seed) {
     _Alignas(4) uint8_t working[ONESLOT_LAYOUT_BUFFER];
     memset(device, 0, sizeof *device);
+    memset(met, 0, sizeof met);
     nor_create(&device->nor, size, seed);
     nor_load(&device->nor, 0, flash, size);
     device->chip = chip ? *chip : oneslot_esp8266;
@@ -280,6 +288,40 @@ static enum next boot_once(struct sim_device *device, const struct oneslot_flash
     }
 }
 
+/* What is there. */
+
+static bool holds(const struct sim_device *device, const struct sim_firmware *firmware) {
+    uint8_t first[ONESLOT_SECTOR_SIZE];
+    uint32_t size = firmware->size;
+    uint32_t head = size < ONESLOT_SECTOR_SIZE ? size : ONESLOT_SECTOR_SIZE;
+    if (device->vendor) {
+        return nor_equal(&device->nor, device->layout.application, firmware->bytes, size);
+    }
+    memcpy(first, firmware->bytes, head);
+    nor_peek(&device->nor, 2, first + 2, 2);
+    return nor_equal(&device->nor, device->layout.displaced, first, head) &&
+           nor_equal(&device->nor, head, firmware->bytes + head, size - head);
+}
+
+static bool is_weak(const struct sim_device *device, const struct sim_firmware *firmware) {
+    uint32_t size = firmware->size;
+    uint32_t head = size < ONESLOT_SECTOR_SIZE ? size : ONESLOT_SECTOR_SIZE;
+    if (device->vendor) {
+        return nor_weak(&device->nor, device->layout.application, size);
+    }
+    return nor_weak(&device->nor, device->layout.displaced, head) || nor_weak(&device->nor, head, size - head);
+}
+
+enum sim_runs sim_runs(const struct sim_device *device) {
+    if (holds(device, &device->new_firmware)) {
+        return is_weak(device, &device->new_firmware) ? SIM_RUNS_WEAK : SIM_RUNS_NEW;
+    }
+    if (holds(device, &device->old_firmware)) {
+        return is_weak(device, &device->old_firmware) ? SIM_RUNS_WEAK : SIM_RUNS_OLD;
+    }
+    return SIM_RUNS_NEITHER;
+}
+
 /* The same under ESP-IDF's boot loader. */
 
 static bool hand_over(struct sim_device *device, struct oneslot_install *install) {
@@ -321,6 +363,34 @@ void sim_confirm(struct sim_device *device, const struct oneslot_flash *flash) {
     }
 }
 
+/// A flash that holds an application from address 0 on and is erased behind it.
+static int read_firmware(void *context, uint32_t address, void *buffer, uint32_t length) {
+    const struct sim_firmware *firmware = context;
+    uint32_t held = address < firmware->size ? firmware->size - address : 0;
+    memset(buffer, 0xff, length);
+    memcpy(buffer, firmware->bytes + (held > 0 ? address : 0), held < length ? held : length);
+    return 0;
+}
+
+static bool is_met(void *context, uint32_t address, bool *takes) {
+    struct sim_device *device = context;
+    enum sim_runs runs = address == device->layout.application ? sim_runs(device) : SIM_RUNS_NEITHER;
+    if (runs != SIM_RUNS_OLD && runs != SIM_RUNS_NEW) {
+        return false;
+    }
+    if (!met[runs].known) {
+        struct sim_firmware *firmware = runs == SIM_RUNS_OLD ? &device->old_firmware : &device->new_firmware;
+        const struct oneslot_flash flash = {.context = firmware, .size = device->nor.size, .read = read_firmware};
+        const struct bootloader bootloader = {
+            .flash = &flash, .chip = device->chip.number, .revision = device->chip.limits.revision};
+        struct bootloader_image image;
+        met[runs].known = true;
+        met[runs].takes = bootloader_takes(&bootloader, 0, device->layout.firmware - address, &image);
+    }
+    *takes = met[runs].takes;
+    return true;
+}
+
 /// The application is started. Returns whether it resets the device.
 static bool start_application(struct sim_device *device, const struct oneslot_flash *flash) {
     enum sim_runs runs = sim_runs(device);
@@ -341,7 +411,9 @@ static enum next boot_vendor(struct sim_device *device, const struct oneslot_fla
     const struct bootloader bootloader = {.flash = flash,
                                           .chip = device->chip.number,
                                           .revision = device->chip.limits.revision,
-                                          .rollback = device->rollback};
+                                          .rollback = device->rollback,
+                                          .known = is_met,
+                                          .context = device};
     struct bootloader_image image;
     device->boots++;
     device->nor.writable = device->loader_writable;
@@ -425,46 +497,14 @@ static enum sim_stop ask(struct sim_device *device) {
 enum sim_stop sim_request_with(struct sim_device *device, const char *path, const struct oneslot_options *options) {
     asked.path = path;
     asked.options = options;
-    return powered(device, ask);
+    enum sim_stop stop = powered(device, ask);
+    memset(&asked, 0, sizeof asked);
+    return stop;
 }
 
 enum sim_stop sim_request(struct sim_device *device, const char *path, const uint8_t *sha256) {
     const struct oneslot_options options = {.sha256 = sha256};
     return sim_request_with(device, path, &options);
-}
-
-/* What is there. */
-
-static bool holds(const struct sim_device *device, const struct sim_firmware *firmware) {
-    uint8_t first[ONESLOT_SECTOR_SIZE];
-    uint32_t size = firmware->size;
-    uint32_t head = size < ONESLOT_SECTOR_SIZE ? size : ONESLOT_SECTOR_SIZE;
-    if (device->vendor) {
-        return nor_equal(&device->nor, device->layout.application, firmware->bytes, size);
-    }
-    memcpy(first, firmware->bytes, head);
-    nor_peek(&device->nor, 2, first + 2, 2);
-    return nor_equal(&device->nor, device->layout.displaced, first, head) &&
-           nor_equal(&device->nor, head, firmware->bytes + head, size - head);
-}
-
-static bool is_weak(const struct sim_device *device, const struct sim_firmware *firmware) {
-    uint32_t size = firmware->size;
-    uint32_t head = size < ONESLOT_SECTOR_SIZE ? size : ONESLOT_SECTOR_SIZE;
-    if (device->vendor) {
-        return nor_weak(&device->nor, device->layout.application, size);
-    }
-    return nor_weak(&device->nor, device->layout.displaced, head) || nor_weak(&device->nor, head, size - head);
-}
-
-enum sim_runs sim_runs(const struct sim_device *device) {
-    if (holds(device, &device->new_firmware)) {
-        return is_weak(device, &device->new_firmware) ? SIM_RUNS_WEAK : SIM_RUNS_NEW;
-    }
-    if (holds(device, &device->old_firmware)) {
-        return is_weak(device, &device->old_firmware) ? SIM_RUNS_WEAK : SIM_RUNS_OLD;
-    }
-    return SIM_RUNS_NEITHER;
 }
 
 bool sim_installer_at(const struct sim_device *device, uint32_t address, const struct sim_firmware *installer) {

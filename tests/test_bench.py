@@ -1,4 +1,5 @@
-"""The flash time of an upgrade stays close to what the difference of the two images needs."""
+"""The flash time of an upgrade stays close to what the difference of the two images needs; a signature is soon checked, and
+unpacking takes less than the flash chip."""
 import importlib.util
 import pathlib
 
@@ -36,3 +37,17 @@ def test_upgrades_of_shipped_firmware_do_so_too(bench, build, firmware, old, new
     time = bench.flash_time(build, firmware / old, firmware / new, firmware / boot if boot else None)
     assert 1.0 <= time["ratio"] <= LIMIT
     assert time["took_ms"] < time["by_sectors_ms"]
+
+
+def test_a_signature_is_checked_in_less_than_two_seconds(bench, build):
+    count = bench.signature_check(build)
+    # Far too few would mean that nothing was checked.
+    assert 10e6 < count and count * bench.CYCLES / bench.KHZ / 1000 < 2.0
+
+
+def test_unpacking_takes_less_than_the_flash_chip_does(bench, build):
+    example = build / "examples"
+    took = bench.unpacking(build, example / "firmware-v1.bin", example / "firmware-v2.bin")
+    # With a cycle for an instruction, and against erasing and programming together.
+    assert 0 < took["instructions"] < took["busy"]
+    assert round(took["program"]) == 219

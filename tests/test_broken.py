@@ -8,8 +8,9 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "broken"))
-from variants import (JOURNAL_VARIANTS, PACKAGE_VARIANTS, SAVE_VARIANTS, SELF_UPDATE_VARIANTS,  # noqa: E402
-                      STORY_VARIANTS, VARIANTS)
+from variants import (ESP32_VARIANTS, HANDOVER_VARIANTS, IMAGE_ESP32_VARIANTS, JOURNAL_VARIANTS,  # noqa: E402
+                      OTADATA_VARIANTS, PACKAGE_VARIANTS, SAVE_VARIANTS, SELF_UPDATE_VARIANTS, STORY_VARIANTS,
+                      VARIANTS)
 
 CFLAGS = ["-std=c11", "-O2", "-w", "-D_DEFAULT_SOURCE", "-DLFS_NO_DEBUG", "-DLFS_NO_WARN", "-DLFS_NO_ERROR",
           "-DLFS_NO_ASSERT"]
@@ -28,7 +29,7 @@ def broken_sources(repo, variant):
     return sources
 
 
-CAMPAIGN = ("broken/small_campaign.c", "small_upgrade.c", "synthetic.c")
+CAMPAIGN = ("broken/small_campaign.c", "small_upgrade.c", "synthetic.c", "synthetic_esp32.c")
 
 
 def build_campaign(repo, build, folder, variant=None, tests=CAMPAIGN, libraries=()):
@@ -47,8 +48,8 @@ def build_campaign(repo, build, folder, variant=None, tests=CAMPAIGN, libraries=
     return program
 
 
-def run_campaign(program, *arguments):
-    done = subprocess.run([program, *arguments], stdout=subprocess.PIPE, timeout=300, check=False)
+def run_campaign(program, *words):
+    done = subprocess.run([program, *words], stdout=subprocess.PIPE, timeout=300, check=False)
     return done.returncode, done.stdout.decode().strip()
 
 
@@ -74,7 +75,7 @@ def test_a_broken_journal_is_caught_by_its_own_test(repo, build, tmp_path, varia
     assert run_campaign(program)[0] > 0, f"not caught: {variant.what}"
 
 
-PACKAGE_TEST = ("test_install_package.c", "small_upgrade.c", "synthetic.c", "../host/pack/build.c",
+PACKAGE_TEST = ("test_install_package.c", "small_upgrade.c", "synthetic.c", "synthetic_esp32.c", "../host/pack/build.c",
                 "../host/pack/compress.c", "../host/pack/filter.c")
 
 
@@ -94,6 +95,29 @@ def test_a_broken_self_update_is_caught(repo, build, tmp_path, variant):
 @pytest.mark.parametrize("variant", SAVE_VARIANTS, ids=lambda variant: variant.name)
 def test_a_broken_saving_is_caught_by_its_own_test(repo, build, tmp_path, variant):
     program = build_campaign(repo, build, tmp_path, variant, ("test_save.c", "synthetic.c"), ("-lcmocka", "-llzma"))
+    assert run_campaign(program)[0] > 0, f"not caught: {variant.what}"
+
+
+def test_the_engine_as_it_is_keeps_all_promises_on_the_esp32_family(repo, build, tmp_path):
+    status, said = run_campaign(build_campaign(repo, build, tmp_path), "esp32")
+    assert (status, said.split(":")[0]) == (0, "kept"), said
+
+
+@pytest.mark.parametrize("variant", ESP32_VARIANTS, ids=lambda variant: variant.name)
+def test_a_broken_engine_of_the_esp32_family_is_caught(repo, build, tmp_path, variant):
+    status, said = run_campaign(build_campaign(repo, build, tmp_path, variant), "esp32")
+    assert status == 1, f"not caught: {variant.what}; the campaign says: {said}"
+    assert said.split(":")[0] in variant.verdicts, said
+
+
+ESP32_TESTS = [("test_otadata.c", variant) for variant in OTADATA_VARIANTS] + \
+              [("test_handover.c", variant) for variant in HANDOVER_VARIANTS] + \
+              [("test_image_esp32.c", variant) for variant in IMAGE_ESP32_VARIANTS]
+
+
+@pytest.mark.parametrize("test, variant", ESP32_TESTS, ids=[variant.name for _, variant in ESP32_TESTS])
+def test_a_broken_part_of_the_esp32_family_is_caught_by_its_own_test(repo, build, tmp_path, test, variant):
+    program = build_campaign(repo, build, tmp_path, variant, (test, "synthetic_esp32.c"), ("-lcmocka",))
     assert run_campaign(program)[0] > 0, f"not caught: {variant.what}"
 
 

@@ -121,7 +121,7 @@ def installer_stack(build, repo, graph, limit=""):
     """What sizes.py says of the installer with that call graph beside the stage's."""
     parts = [build / "esp8266" / name for name in ("installer.elf", "stage.elf", "installer.bin", "stage")]
     argument = f"installer:{parts[0]}+{parts[1]}:{parts[2]}:installer_main:{graph}+{parts[3]}:{limit}"
-    return subprocess.run([sys.executable, repo / "device/esp8266/sizes.py", argument], capture_output=True, text=True)
+    return subprocess.run([sys.executable, repo / "device/common/sizes.py", argument], capture_output=True, text=True)
 
 
 def test_the_stack_is_counted_through_pointers_and_into_the_stage(build, repo, tmp_path):

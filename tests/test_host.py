@@ -105,7 +105,7 @@ class TestCommandLine:
         [], ["nonsense"], ["image"], ["image", "x.bin"], ["image", "x.bin", "--flash-size", "4MB"],
         ["image", "x.bin", "--flash-size", "3MB", "-o", "y"], ["image", "x.bin", "-o"], ["image", "--sideways"],
         ["image", "x.bin", "y.bin", "--flash-size", "4MB", "-o", "z"],
-        ["image", "x.bin", "--chip", "esp32", "--flash-size", "4MB", "-o", "z"],
+        ["image", "x.bin", "--chip", "esp32p4", "--flash-size", "4MB", "-o", "z"],
         ["image", "x.bin", "--flash-size", "4MB", "-o", "z", "--fs", "a", "--fs-image", "b"],
         ["image", "x.bin", "--flash-size", "4MB", "-o", "z", "--watch", "/" + "x" * 120],
         ["image", "x.bin", "--flash-size", "4MB", "-o", "z", "--board", "two words"],
@@ -596,7 +596,7 @@ class TestRealFirmware:
     def test_another_chip_s_image_is_named_and_refused(self, oneslot, firmware, tmp_path, name, chip):
         path = firmware / f"{name}.bin"
         assert oneslot.ok("info", path, "--json").json["chip"] == chip
-        result = oneslot("image", path, "--flash-size", "4MB", "-o", tmp_path / "out", "--json")
+        result = oneslot("image", path, "--chip", "esp8266", "--flash-size", "4MB", "-o", tmp_path / "out", "--json")
         assert result.status == 1 and result.json["error"] == "IMAGE_CHIP" and chip in result.err
 
     @pytest.mark.parametrize("name, size, file_system", [

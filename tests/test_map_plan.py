@@ -182,7 +182,7 @@ def test_a_program_of_the_esp32_family_is_measured_by_its_image(plan, firmware, 
     assert planned.status == 0, planned
     rows = regions(planned)
     assert rows["ota_0"][0] == 0x10000
-    assert rows["factory"][0] % 0x10000 == 0
+    assert rows["installer"][0] % 0x10000 == 0
     other = plan(f"--chip {'esp32c3' if chip == 'esp32' else 'esp32'} --flash-size 4MB --json --firmware",
                  firmware / name)
     assert other.status == 1, other

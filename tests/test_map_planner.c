@@ -152,10 +152,10 @@ static const char *broken_esp32(const struct flash_map *map, const struct flash_
                    ? NULL
                    : "Oneslot unasked";
     }
-    const struct oneslot_partition *factory = region(map, "factory");
+    const struct oneslot_partition *factory = region(map, "installer");
     if (app->subtype != 0x10 || factory == NULL || factory->type != 0 || factory->subtype != 0 ||
         factory->address % 0x10000 != 0 || factory->size != 0x10000 || !has(map, "journal", 2 * SECTOR) ||
-        !has(map, "otadata", 2 * SECTOR)) {
+        !has(map, "otadata", 2 * SECTOR) || !has(map, "settings", SECTOR)) {
         return "Oneslot's parts";
     }
     return !wishes->low || factory->address == end_of(app) ? NULL : "not low";
@@ -224,13 +224,14 @@ static bool layout_exists(const struct flash_map_wishes *wishes) {
         return false;
     }
     if (wishes->oneslot && wishes->low) {
-        from = esp8266 ? from + 12 * SECTOR : up(from, 0x10000) + 0x10000 + 4 * SECTOR;
+        from = esp8266 ? from + 12 * SECTOR : up(from, 0x10000) + 0x10000 + 5 * SECTOR;
     }
     struct piece all[] = {
         {.size = ends && esp8266 ? 12 * SECTOR : 0, .align = SECTOR, .limit = top},
         {.size = ends && !esp8266 ? 0x10000 : 0, .align = 0x10000, .limit = top},
         {.size = ends && !esp8266 ? 2 * SECTOR : 0, .align = SECTOR, .limit = top},
         {.size = ends && !esp8266 ? 2 * SECTOR : 0, .align = SECTOR, .limit = top},
+        {.size = ends && !esp8266 ? SECTOR : 0, .align = SECTOR, .limit = top},
         {.size = up(wishes->user, SECTOR), .align = SECTOR, .limit = top},
         {.size = up(wishes->native, SECTOR), .align = SECTOR, .limit = MEGABYTE},
         {.size = up(wishes->file_system, SECTOR),
@@ -671,6 +672,29 @@ static void the_same_wishes_give_the_same_map(void **unused) {
     assert_int_equal(one.map.partition[2].address, 0x10000);
 }
 
+static void an_esp32_gets_the_layout_of_oneslot_image(void **unused) {
+    (void)unused;
+    static struct flash_map map;
+    struct flash_map_finding refusal;
+    struct flash_map_wishes wishes = {.chip = FLASH_MAP_ESP32,
+                                      .flash_size = 4 * MEGABYTE,
+                                      .firmware = 1700000,
+                                      .file_system_at = 2 * MEGABYTE,
+                                      .oneslot = true};
+    static const struct oneslot_partition ROWS[] = {
+        {.label = "nvs", .type = 1, .subtype = 2, .address = 0x9000, .size = 0x6000},
+        {.label = "phy_init", .type = 1, .subtype = 1, .address = 0xf000, .size = 0x1000},
+        {.label = "ota_0", .type = 0, .subtype = 0x10, .address = 0x10000, .size = 0x1d0000},
+        {.label = "installer", .type = 0, .subtype = 0, .address = 0x1e0000, .size = 0x10000},
+        {.label = "otadata", .type = 1, .subtype = 0, .address = 0x1f0000, .size = 0x2000},
+        {.label = "journal", .type = 0x40, .subtype = 2, .address = 0x1f2000, .size = 0x2000},
+        {.label = "settings", .type = 0x40, .subtype = 3, .address = 0x1f4000, .size = 0x1000},
+        {.label = "vfs", .type = 1, .subtype = 0x83, .address = 0x200000, .size = 0x200000},
+    };
+    assert_true(flash_map_plan(&map, &wishes, &refusal));
+    expect_rows(&map, ROWS, sizeof ROWS / sizeof ROWS[0]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_of_many_wishes_is_planned_by_all_rules_or_refused_with_the_truth),
@@ -681,6 +705,7 @@ int main(void) {
         cmocka_unit_test(beyond_the_first_megabyte_lies_all_that_need_not_be_executable),
         cmocka_unit_test(a_refusal_says_in_bytes_what_would_have_to_give),
         cmocka_unit_test(the_same_wishes_give_the_same_map),
+        cmocka_unit_test(an_esp32_gets_the_layout_of_oneslot_image),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,8 @@ PRESETS = """
     arduino-1m arduino-1m64 arduino-1m128 arduino-1m144 arduino-1m160 arduino-1m192 arduino-1m256 arduino-1m512
     arduino-2m arduino-2m64 arduino-2m128 arduino-2m256 arduino-2m512 arduino-2m1m
     arduino-4m arduino-4m1m arduino-4m2m arduino-4m3m arduino-8m6m arduino-8m7m arduino-16m14m arduino-16m15m
-    nodemcu esp32-micropython-4m esp32-oneslot-4m
+    nodemcu esp32-micropython-4m esp32-oneslot-4m esp32-oneslot-8m esp32-oneslot-16m
+    esp32-arduino-4m esp32-oneslot-arduino
 """.split()
 
 
@@ -68,7 +69,7 @@ def test_a_binary_table_is_what_esp_idf_makes_of_the_same_rows(name, export):
 
 @pytest.mark.parametrize("name", [name for name in PRESETS if name.startswith("esp32")])
 def test_esp_idf_accepts_the_maps_of_the_esp32_and_reads_their_csv(name, export):
-    csv = "\n".join(re.sub(r"oneslot, journal", "0x40, 0x02", row) for row in rows(export(name, "csv")))
+    csv = "\n".join(re.sub(r"oneslot, map", "0x40, 0x03", re.sub(r"oneslot, journal", "0x40, 0x02", row)) for row in rows(export(name, "csv")))
     table = PartitionTable.from_csv(csv)
     table.verify(0x8000)
     assert table.to_binary() == export(name, "bin")

@@ -13,7 +13,7 @@ SECTOR = 0x1000
 MEGABYTE = 1 << 20
 
 # Type and subtype, as the table has them.
-APP, OTA_0, OTA_1, OTA_2 = (0, 0), (0, 0x10), (0, 0x11), (0, 0x12)
+APP, OTA_0, OTA_1, OTA_2, TEST = (0, 0), (0, 0x10), (0, 0x11), (0, 0x12), (0, 0x20)
 OTADATA, PHY, NVS, KEYS, FAT, SPIFFS, LITTLEFS, ROMFS = ((1, n) for n in (0, 1, 2, 4, 0x81, 0x82, 0x83, 0x8F))
 LOADER, DISPLACED, JOURNAL, MAP, INSTALLER, NATIVE, USER, SYSTEM = ((0x40, n) for n in range(8))
 
@@ -37,6 +37,16 @@ ESP32 = {
     "ota_0": (OTA_0, 0x40000, 0x1C0000),
     "ota_1": (OTA_1, 0x1C0000, 0x340000),
     "vfs": (FAT, 0x340000, 0x400000),
+}
+
+ESP32_ONESLOT = {
+    "nvs": (NVS, 0x9000, 0xF000),
+    "ota_0": (OTA_0, 0x10000, 0x1E0000),
+    "installer": (APP, 0x1E0000, 0x1F0000),
+    "otadata": (OTADATA, 0x1F0000, 0x1F2000),
+    "journal": (JOURNAL, 0x1F2000, 0x1F4000),
+    "settings": (MAP, 0x1F4000, 0x1F5000),
+    "vfs": (FAT, 0x200000, 0x400000),
 }
 
 
@@ -99,7 +109,7 @@ class TestRules:
             assert rule["says"].endswith(".") and len(rule["source"]) > 5, rule
 
     def test_sound_maps_break_none(self, oneslot, tmp_path):
-        for rows, chip in ((ESP8266, "esp8266"), (ESP32, "esp32")):
+        for rows, chip in ((ESP8266, "esp8266"), (ESP32, "esp32"), (ESP32_ONESLOT, "esp32")):
             result, found = check_bytes(oneslot, tmp_path, csv(rows, chip))
             assert grave(found) == set(), result
 
@@ -200,6 +210,18 @@ MAP_FAULTS = {
     "a small nvs": ("nvs-size", ESP32, dict(nvs=(NVS, 0x9000, 0xB000)), {}),
     "a journal of one sector beside a vendor boot loader": (
         "data-size", ESP32, dict(nvs=(NVS, 0x9000, 0xD000), journal=(JOURNAL, 0xD000, 0xE000)), {}),
+    "no journal on an ESP32": ("oneslot-parts", ESP32_ONESLOT, dict(journal=None), {}),
+    "no settings on an ESP32": ("oneslot-parts", ESP32_ONESLOT, dict(settings=None), {}),
+    "no installer on an ESP32": ("oneslot-parts", ESP32_ONESLOT, dict(installer=None), {}),
+    "an application that is no OTA slot": ("oneslot-parts", ESP32_ONESLOT, dict(ota_0=(TEST, 0x10000, 0x1E0000)), {}),
+    "two installers on an ESP32": (
+        "oneslot-parts", ESP32_ONESLOT, dict(vfs=(FAT, 0x210000, 0x400000), more=(APP, 0x200000, 0x210000)), {}),
+    "an installer of 60 KiB": ("oneslot-sizes", ESP32_ONESLOT, dict(installer=(APP, 0x1E0000, 0x1EF000)), {}),
+    "an installer off 64 KiB": ("app-alignment", ESP32_ONESLOT, dict(
+        ota_0=(OTA_0, 0x10000, 0x1D0000), installer=(APP, 0x1DF000, 0x1EF000)), {}),
+    "a second slot beside the installer": ("oneslot-one-slot", ESP32_ONESLOT, dict(
+        vfs=(FAT, 0x300000, 0x400000), ota_1=(OTA_1, 0x200000, 0x300000)), {}),
+    "no otadata beside the installer": ("otadata", ESP32_ONESLOT, dict(otadata=None), {}),
 }
 
 
@@ -207,7 +229,7 @@ class TestPlantedInMaps:
     @pytest.mark.parametrize("fault", MAP_FAULTS)
     def test_it_is_named(self, oneslot, tmp_path, fault):
         rule, good, changes, how = MAP_FAULTS[fault]
-        chip = "esp32" if good is ESP32 else "esp8266"
+        chip = "esp32" if good in (ESP32, ESP32_ONESLOT) else "esp8266"
         result, found = check_bytes(oneslot, tmp_path, csv(changed(good, **changes), chip, **how))
         assert rule in grave(found), result
         assert rule in names(oneslot)

@@ -3,14 +3,17 @@
 import hashlib
 import json
 import os
+import shutil
+import struct
 import subprocess
+from zlib import crc32
 
 import pytest
 
-from conftest import BUILD, ROOT, Program
+from conftest import BUILD, ROOT, Program, make_littlefs
+from peers import FAMILIES
 
 NODE_MODULES = os.environ.get("ONESLOT_NODE_MODULES", BUILD / "deps" / "node" / "node_modules")
-CORE = [ROOT / "core" / f"{name}.c" for name in ("api", "journal", "flash", "layout", "crc32", "version", "error")]
 STATES = ["idle", "requested", "installing", "trial", "done", "failed", "unknown"]
 DIGEST = bytes(range(32)).hex()
 
@@ -29,24 +32,35 @@ def code(function, *arguments, **options):
 """
 
 
+OTADATA = 0xF0000
+UNDEFINED = 0xFFFFFFFF
+ERASED = b"\xff" * 32
+
+
+@pytest.fixture(scope="session", params=FAMILIES, ids=lambda family: family.platform)
+def family(request):
+    return request.param
+
+
 @pytest.fixture(scope="session")
-def peer(tmp_path_factory):
-    """The C side: core/api.c on a flash image."""
-    program = tmp_path_factory.mktemp("peer") / "peer"
-    command = [os.environ.get("CC", "cc"), "-std=c11", "-Wall", "-Wextra", "-Werror", "-fsanitize=address,undefined"]
-    source = ROOT / "tests" / "micropython" / "peer.c"
-    subprocess.run([*command, "-I", ROOT / "include", source, *CORE, "-o", program], check=True)
-    return Program(program)
+def peer(family, tmp_path_factory):
+    return family.build(tmp_path_factory.mktemp("peer"))
 
 
 class Board:
     """A flash image and the two that work on it."""
 
-    def __init__(self, peer, folder):
+    def __init__(self, family, peer, folder):
+        self.family = family
         self.flash = folder / "flash.bin"
         self.script = folder / "script.py"
         self.peer = peer
         self.c("provision")
+
+    def twin(self):
+        folder = self.flash.parent / "twin"
+        folder.mkdir()
+        return Board(self.family, self.peer, folder)
 
     def c(self, *arguments):
         return self.peer.ok(self.flash, *arguments)
@@ -58,7 +72,7 @@ class Board:
         """Runs a script; returns what it printed, each line a JSON value."""
         self.script.write_text(PRELUDE + script)
         runner = ROOT / "tests" / "micropython" / "run.mjs"
-        result = Program("node").ok(runner, NODE_MODULES, self.flash, self.script)
+        result = Program("node").ok(runner, NODE_MODULES, self.flash, self.script, self.family.platform)
         return [json.loads(line) for line in result.out.splitlines()]
 
     def assert_both_agree(self):
@@ -69,10 +83,26 @@ class Board:
             assert theirs[key] == expected, key
         return ours
 
+    def assert_both_do(self, c, python):
+        """Both answer alike and leave the same flash."""
+        before = self.flash.read_bytes()
+        ours = self.peer(self.flash, *c).status
+        after = self.flash.read_bytes()
+        self.flash.write_bytes(before)
+        assert self.python(f"print(json.dumps(code({python})))") == [ours]
+        assert self.flash.read_bytes() == after
+        return ours
+
 
 @pytest.fixture
-def board(peer, tmp_path):
-    return Board(peer, tmp_path)
+def board(family, peer, tmp_path):
+    return Board(family, peer, tmp_path)
+
+
+def only(*platforms):
+    """A test for some of the families."""
+    chosen = [family for family in FAMILIES if family.platform in platforms]
+    return pytest.mark.parametrize("family", chosen, indirect=True, ids=lambda family: family.platform)
 
 
 def test_the_sentences_are_those_of_the_core(peer, board):
@@ -89,7 +119,7 @@ def test_a_fresh_device_has_nothing_to_tell(board):
     assert board.assert_both_agree()["words"] == "no upgrade asked for"
 
 
-def test_install_writes_the_record_that_c_writes_and_resets(board, peer, tmp_path):
+def test_install_writes_the_record_that_c_writes_and_resets(board):
     (seen,) = board.python(f"""
 try:
     oneslot.install("/fw.bin", sha256="{DIGEST}", fallback="/old.bin", trial=3)
@@ -97,8 +127,7 @@ except machine.Reset:
     print(json.dumps("reset"))
 """)
     assert seen == "reset"
-    (tmp_path / "twin").mkdir()
-    twin = Board(peer, tmp_path / "twin")
+    twin = board.twin()
     twin.c("request", "/fw.bin", 3, "/old.bin", DIGEST)
     assert board.flash.read_bytes() == twin.flash.read_bytes()
     status = board.assert_both_agree()
@@ -142,12 +171,7 @@ def test_both_count_the_boots_of_a_trial(board):
 @pytest.mark.parametrize("state, call", [(state, call) for state in range(6) for call in ("confirm", "cancel")])
 def test_confirm_and_cancel_do_what_c_does(board, state, call):
     board.c("put", state, 0)
-    before = board.flash.read_bytes()
-    ours = board.peer(board.flash, call).status
-    after = board.flash.read_bytes()
-    board.flash.write_bytes(before)
-    assert board.python(f"print(json.dumps(code(oneslot.{call})))") == [ours]
-    assert board.flash.read_bytes() == after
+    board.assert_both_do([call], f"oneslot.{call}")
 
 
 @pytest.mark.parametrize("version, raised", [("03000000", True), ("02050001", True), ("02050000", False), ("01ff", False)])
@@ -171,13 +195,8 @@ oneslot._append(here, record, slot, highest)
 @pytest.mark.parametrize("state", range(6))
 def test_a_request_on_any_state_does_what_c_does(board, state):
     board.c("put", state, 46)
-    before = board.flash.read_bytes()
-    ours = board.peer(board.flash, "request", "/fw.bin", 2).status
-    after = board.flash.read_bytes()
-    board.flash.write_bytes(before)
+    ours = board.assert_both_do(["request", "/fw.bin", 2], "oneslot.install, '/fw.bin', trial=2, reset=False")
     assert ours == (76 if state in (2, 3) else 0)
-    assert board.python("print(json.dumps(code(oneslot.install, '/fw.bin', trial=2, reset=False)))") == [ours]
-    assert board.flash.read_bytes() == after
 
 
 def test_a_refused_call_names_its_reason_and_writes_nothing(board):
@@ -235,16 +254,15 @@ print(json.dumps(code(oneslot.install, "/fw.bin", reset=False)))
 def test_a_bad_page_costs_a_slot_and_not_the_record(board):
     board.c("request", "/first.bin")
     flash = bytearray(board.flash.read_bytes())
-    flash[0xF5000 + 1024 + 300] = 0x7F  # A page of the second slot that does not read erased.
+    flash[board.family.journal + 1024 + 300] = 0x7F  # A page of the second slot that does not read erased.
     board.flash.write_bytes(flash)
     board.python("oneslot.install('/fw.bin', reset=False)")
     status = board.assert_both_agree()
     assert (status["path"], status["slot"]) == ("/fw.bin", 2)
 
 
-def test_requests_of_both_go_round_both_sectors_alike(board, peer, tmp_path):
-    (tmp_path / "twin").mkdir()
-    twin = Board(peer, tmp_path / "twin")
+def test_requests_of_both_go_round_both_sectors_alike(board):
+    twin = board.twin()
     for turn in range(20):
         twin.c("request", f"@region:{turn}")
         if turn % 3 == 2:
@@ -255,20 +273,18 @@ def test_requests_of_both_go_round_both_sectors_alike(board, peer, tmp_path):
     assert board.assert_both_agree()["sequence"] == 20
 
 
-JOURNAL = slice(0xF5000, 0xF7000)
-
 CUTS = """
-def journal():
+def region():
     with open("/flash.bin", "rb") as chip:
-        chip.seek(0xf5000)
-        return chip.read(0x2000)
+        chip.seek({start})
+        return chip.read({size})
 def put(content):
     with open("/flash.bin", "r+b") as chip:
-        chip.seek(0xf5000)
+        chip.seek({start})
         chip.write(content)
 def text(content):
     return "".join("%02x" % byte for byte in content)
-before = journal()
+before = region()
 esp.tear = "{tear}"
 cut_at = 0
 finished = False
@@ -282,10 +298,10 @@ while not finished:
     except esp.PowerCut:
         pass
     esp.power_on()
-    torn = journal()
+    torn = region()
     path = oneslot.status().path
     oneslot.install("/old.bin", reset=False)
-    print(json.dumps([cut_at, finished, path, text(torn), text(journal())]))
+    print(json.dumps([cut_at, finished, path, text(torn), text(region())]))
     cut_at += 1
 """
 
@@ -296,19 +312,201 @@ def test_a_cut_at_any_operation_leaves_the_old_or_the_new_request(board, tear, u
     for turn in range(used):
         board.c("request", f"@old:{turn}")
     old = f"@old:{used - 1}"
+    region = board.family.written
+    if board.family.kind == "table":
+        board.c("otadata", UNDEFINED)
+    script = CUTS.replace("{start}", str(region.start)).replace("{size}", str(region.stop - region.start))
+    rows = board.python(script.replace("{tear}", tear))
     flash = bytearray(board.flash.read_bytes())
-    rows = board.python(CUTS.replace("{tear}", tear))
     for cut_at, finished, path, torn, mended in rows:
-        flash[JOURNAL] = bytes.fromhex(torn)
+        flash[region] = bytes.fromhex(torn)
         board.flash.write_bytes(flash)
         assert board.c_status()["path"] == path, cut_at
         assert path == "/fw.bin" if finished else path in (old, "/fw.bin"), cut_at
+        if board.family.kind == "table" and path == "/fw.bin":
+            assert otadata(board) == [ERASED, ERASED], cut_at  # The boot loader starts the installer.
         # What the cut left half-way is no obstacle to the next request, and C goes on from it as Python does.
         board.c("request", "/old.bin")
-        assert board.flash.read_bytes()[JOURNAL] == bytes.fromhex(mended), cut_at
+        assert board.flash.read_bytes()[region] == bytes.fromhex(mended), cut_at
         assert board.c_status()["path"] == "/old.bin", cut_at
-    assert len(rows) - 1 == (6 if used % 4 == 0 else 5)  # firm, [erase,] claim, two pages, seal
+    # [otadata's two sectors,] firm, [erase,] claim, two pages, seal
+    assert len(rows) - 1 == (6 if used % 4 == 0 else 5) + (2 if board.family.kind == "table" else 0)
     assert {row[2] for row in rows} == {old, "/fw.bin"}
+
+
+### What ESP-IDF's boot loader has to do with it ###
+
+
+def otadata(board):
+    flash = board.flash.read_bytes()
+    return [flash[OTADATA + sector : OTADATA + sector + 32] for sector in (0, 4096)]
+
+
+def state_of(entry):
+    return int.from_bytes(entry[24:28], "little")
+
+
+@only("esp32")
+def test_a_request_makes_the_boot_loader_start_the_installer_whatever_was_chosen(board):
+    for state in (*range(5), UNDEFINED):
+        board.c("otadata", state)
+        assert otadata(board) != [ERASED, ERASED]
+        board.python("oneslot.install('/fw.bin', reset=False)")
+        assert otadata(board) == [ERASED, ERASED]
+
+
+@only("esp32")
+@pytest.mark.parametrize("state, waits", [(0, True), (1, True), (2, False), (3, False), (4, False), (UNDEFINED, False)])
+def test_confirm_tells_the_boot_loader_where_it_waits_for_it(board, state, waits):
+    board.c("put", 3, 0)
+    board.c("otadata", state)
+    board.assert_both_do(["confirm"], "oneslot.confirm")
+    assert board.c_status()["state"] == 4
+    assert state_of(otadata(board)[0]) == (2 if waits else state)
+
+
+@only("esp32")
+def test_a_cut_in_confirm_leaves_the_trial_or_its_good_end(board):
+    """And a second confirm() makes up for what the first one did not come to."""
+    board.c("put", 3, 0)
+    board.c("otadata", 1)
+    before = board.flash.read_bytes()
+    (total,) = board.python("""
+esp.operations = 0
+oneslot.confirm()
+print(json.dumps(esp.operations))
+""")
+    assert total == 7  # firm, claim, two pages, seal; the boot loader's entry erased and written
+    for tear in ("before", "half", "after"):
+        for cut_at in range(total):
+            board.flash.write_bytes(before)
+            board.python(f"""
+esp.tear = "{tear}"
+esp.operations = 0
+esp.cut_at = {cut_at}
+try:
+    oneslot.confirm()
+except esp.PowerCut:
+    pass
+""")
+            state = board.c_status()["state"]
+            assert state == (4 if cut_at > 4 else 3) or cut_at == 4
+            # The boot loader hears of it only when the journal has it.
+            assert state == 4 or state_of(otadata(board)[0]) == 1
+            board.python("oneslot.confirm()")
+            assert board.c_status()["state"] == 4
+            assert state_of(otadata(board)[0]) in (2, UNDEFINED)
+
+
+@only("esp32")
+def test_a_confirmation_in_the_vendor_s_way_alone_counts(board):
+    board.c("put", 3, 0)
+    board.c("otadata", 0)
+    assert board.assert_both_agree()["state"] == 3
+    board.python("import esp32\nesp32.Partition.mark_app_valid_cancel_rollback()")
+    assert board.assert_both_agree()["words"] == "upgraded to /fw.bin"
+    board.assert_both_do(["cancel"], "oneslot.cancel")
+    assert board.c_status()["state"] == 4
+    board.c("put", 3, 0)
+    board.c("otadata", 2)
+    assert board.assert_both_do(["request", "/fw.bin", 1], "oneslot.install, '/fw.bin', trial=1, reset=False") == 0
+    assert board.c_status()["state"] == 1
+
+
+@only("esp32")
+def test_the_newest_whole_entry_of_otadata_is_the_one_that_counts(board):
+    board.c("put", 3, 0)
+
+    def entry(number, state, crc=None):
+        crc = crc32(number.to_bytes(4, "little"), 0xFFFFFFFF) if crc is None else crc
+        return struct.pack("<I20sII", number, b"\xff" * 20, state, crc)
+
+    cases = [
+        (entry(1, 2), entry(2, 1), "trial"),
+        (entry(2, 2), entry(1, 1), "done"),
+        (entry(1, 1), entry(2, 2), "done"),
+        (entry(1, 1), entry(7, 2, 0), "trial"),
+        (ERASED, entry(5, 2), "done"),
+        (entry(0xFFFFFFFF, 2), ERASED, "trial"),
+        (ERASED, ERASED, "trial"),
+    ]
+    for first, second, state in cases:
+        flash = bytearray(board.flash.read_bytes())
+        flash[OTADATA : OTADATA + 32], flash[OTADATA + 4096 : OTADATA + 4128] = first, second
+        board.flash.write_bytes(flash)
+        assert STATES[board.assert_both_agree()["state"]] == state, (first, second)
+
+
+@only("esp32")
+def test_otadata_that_can_not_be_written_is_named_and_nothing_is_asked_for(board):
+    before = board.flash.read_bytes()[board.family.written]
+    seen = board.python("""
+def deaf(sector):
+    raise OSError(5)
+erase = esp.flash_erase
+esp.flash_erase = deaf
+print(json.dumps(code(oneslot.install, "/fw.bin", reset=False)))
+esp.flash_erase = lambda sector: None
+print(json.dumps(code(oneslot.install, "/fw.bin", reset=False)))
+""")
+    assert seen == [18, 18]
+    assert board.flash.read_bytes()[board.family.written] == before
+    board.c("put", 3, 0)
+    board.c("otadata", 1)
+    seen = board.python("""
+import esp32
+def refuse():
+    raise OSError(-1)
+esp32.Partition.mark_app_valid_cancel_rollback = refuse
+print(json.dumps(code(oneslot.confirm)))
+""")
+    assert seen == [18]
+
+
+ROWS = {name: 0x8000 + 32 * index for index, name in enumerate(("nvs", "ota_0", "factory", "otadata", "journal", "settings"))}
+
+
+@only("esp32")
+@pytest.mark.parametrize("row, offset, byte", [
+    ("ota_0", 3, 0x20),
+    ("factory", 3, 0x11),
+    ("factory", 3, 0x20),
+    ("otadata", 3, 4),
+    ("otadata", 9, 0x10),
+    ("journal", 2, 0x41),
+    ("journal", 9, 0x10),
+    ("settings", 3, 7),
+])
+def test_a_table_that_is_not_ours_is_no_layout(board, row, offset, byte):
+    flash = bytearray(board.flash.read_bytes())
+    flash[ROWS[row] + offset] = byte
+    board.flash.write_bytes(flash)
+    before = bytes(flash)
+    assert board.python("print(json.dumps(code(oneslot.install, '/fw.bin', reset=False)))") == [12]
+    assert board.flash.read_bytes() == before
+
+
+@only("esp32")
+def test_an_encrypted_flash_is_refused_by_name(board):
+    assert board.python("import esp32\nesp32.encrypted = True\nprint(json.dumps(code(oneslot.status)))") == [6]
+
+
+@only("esp32")
+@pytest.mark.parametrize("size", [1, 1024, 4097, 0x30001])
+def test_save_on_the_esp32_writes_the_application_s_bytes(board, size):
+    image = board.flash.read_bytes()[0x10000 : 0x10000 + size]
+    digest = hashlib.sha256(image).digest()
+    board.python(f"""
+here, record, slot, highest = oneslot._load()
+record[9] = 4
+record[24:28] = ({size}).to_bytes(4, "little")
+record[336:368] = {digest}
+oneslot._append(here, record, slot, highest)
+""")
+    assert board.python(SAVING + """
+oneslot.save("/saved.bin")
+print(json.dumps([os.stat("/saved.bin")[6], sha256("/saved.bin")]))
+""") == [[size, digest.hex()]]
 
 
 def test_the_crc_of_a_micropython_without_crc32_is_the_same(board):
@@ -323,13 +521,13 @@ for data in (b"", b"123456789", bytes(range(256)), bytes(512)):
     assert board.python(script) == [True] * 4
 
 
-def test_the_package_names_the_module_beside_it():
+def test_the_package_names_the_modules_beside_it():
     package = json.loads((ROOT / "micropython" / "package.json").read_text())
-    assert package["urls"] == [[name, name] for name in ("oneslot.py", "oneslot_errors.py")]
-    for name, _ in package["urls"]:
-        assert (ROOT / "micropython" / name).is_file()
+    modules = sorted(path.name for path in (ROOT / "micropython").glob("*.py"))
+    assert sorted(package["urls"]) == [[name, name] for name in modules]
 
 
+@only("esp8266")
 def test_what_python_asks_for_the_loader_and_installer_do(board, oneslot, tmp_path):
     old, new = (BUILD / "examples" / f"firmware-v{number}.bin" for number in (1, 2))
     files = tmp_path / "files"
@@ -371,6 +569,43 @@ def sha256(path):
 """
 
 
+@only("esp32")
+@pytest.mark.skipif(shutil.which("qemu-system-riscv32") is None, reason="no qemu-system-riscv32: it is in qemu-system-misc")
+def test_what_python_asks_for_the_installer_and_the_vendor_s_boot_loader_do(board, oneslot, firmware):
+    """On the flash that the host tool makes of a stock MicroPython."""
+    old, new = firmware / "mp32c3-v1.20.0.bin", firmware / "mp32c3-v1.22.1.bin"
+    image = new.read_bytes()[0x10000:]
+    digest = hashlib.sha256(image).hexdigest()
+    parts = oneslot.ok("image", "--json", "--chip", "esp32c3", old, "--flash-size", "4MB", "-o", board.flash).json["map"]
+    vfs = next(part for part in parts if part["name"] == "vfs")
+    flash = bytearray(board.flash.read_bytes())
+    flash[vfs["address"] : vfs["address"] + vfs["size"]] = make_littlefs({"/fw.bin": image}, vfs["size"])
+    board.flash.write_bytes(flash)
+
+    def saves(of):
+        size, saved = board.python(SAVING + """
+free = 1 << 22
+oneslot.save("/saved.bin")
+print(json.dumps(os.stat("/saved.bin")[6]))
+print(json.dumps(sha256("/saved.bin")))
+""")
+        assert (size, saved) == (len(of), hashlib.sha256(of).hexdigest())
+
+    saves(old.read_bytes()[0x10000:])
+    board.python(f"oneslot.install('/fw.bin', sha256='{digest}', trial=2, reset=False)")
+    assert "/fw.bin" in oneslot.ok("status", board.flash).out
+    oneslot.ok("run", "--timeout", "100", "--expect", new, board.flash)
+    (trial,) = board.python("show(oneslot.status())")
+    assert (trial["state"], trial["trial_left"], trial["installed"]) == ("trial", 1, digest)
+
+    (done,) = board.python("oneslot.confirm()\nshow(oneslot.status())")
+    assert (done["state"], done["words"]) == ("done", "upgraded to /fw.bin")
+    again = oneslot.ok("run", "--json", "--timeout", "100", "--expect", new, board.flash).json
+    assert again["operations"]["all"] == 0, again
+    assert "upgraded to /fw.bin" in oneslot.ok("status", board.flash).out
+    saves(image)
+
+
 @pytest.fixture
 def provisioned(board, oneslot, tmp_path):
     """A board that runs a firmware which the host tool has put there; its flash mode and size are the board's own."""
@@ -379,6 +614,7 @@ def provisioned(board, oneslot, tmp_path):
     return board
 
 
+@only("esp8266")
 def test_save_writes_the_file_that_was_installed(provisioned):
     want = provisioned.firmware.read_bytes()
     before = provisioned.flash.read_bytes()
@@ -398,6 +634,7 @@ print(json.dumps(sorted(name for name in os.listdir("/") if "saved" in name)))
     assert provisioned.flash.read_bytes() == before
 
 
+@only("esp8266")
 def test_a_save_that_is_not_right_leaves_what_was_there(provisioned):
     size = provisioned.firmware.stat().st_size
     flash = bytearray(provisioned.flash.read_bytes())

@@ -3,6 +3,7 @@ and what is wrong is refused by its name."""
 
 import base64
 import hashlib
+import lzma
 import os
 import stat
 import struct
@@ -40,11 +41,15 @@ def keys(oneslot, imgtool, tmp_path_factory):
 
 
 @pytest.fixture(params=[EXAMPLE, *REAL])
-def image(request):
+def image(request, tmp_path):
     if request.param == EXAMPLE:
         return BUILD / "examples" / "firmware-v1.bin"
     if not FIRMWARE.is_dir():
         pytest.skip(f"no real firmware at {FIRMWARE}: set ONESLOT_FIRMWARE to its folder")
+    if request.param.startswith("mp32c3"):
+        # Of a combined file of the ESP32 family the application is packed.
+        (tmp_path / "application.bin").write_bytes((FIRMWARE / request.param).read_bytes()[0x10000:])
+        return tmp_path / "application.bin"
     return FIRMWARE / request.param
 
 
@@ -223,7 +228,7 @@ class TestBothWays:
     def test_imgtool_accepts_what_we_compressed(self, oneslot, imgtool, keys, image, tmp_path):
         path = tmp_path / "fw.osp"
         oneslot.ok("pack", image, "--version", "1.24", "--compress", "--key", keys / "ours.pem", "-o", path)
-        assert path.stat().st_size < 0.8 * image.stat().st_size
+        assert path.stat().st_size < len(lzma.compress(image.read_bytes(), preset=9 | lzma.PRESET_EXTREME))
         assert "correctly validated" in imgtool.ok("verify", "-k", keys / "ours.pub.pem", path).out
         found = oneslot.ok("verify", path, "--key", keys / "ours.pub.pem", "--json").json
         assert found["codec"] == 1 and found["unpacked_sha256"] == hashlib.sha256(image.read_bytes()).hexdigest()

@@ -10,6 +10,8 @@ QUICK = ("--chains", "40", "--faults", "40", "--ops-step", "64")
 REAL = {
     "MicroPython with a trailer": ("mp8266-v1.23.0.bin", "mp8266-v1.24.0.bin"),
     "NodeMCU, without a proof of its own": ("nodemcu-20150106.bin", "nodemcu-20150107.bin"),
+    "MicroPython on an ESP32": ("--chip", "esp32", "mp32-v1.23.0.bin", "mp32-v1.24.0.bin"),
+    "MicroPython on an ESP32-C3": ("--chip", "esp32c3", "mp32c3-v1.20.0.bin", "mp32c3-v1.22.1.bin"),
     "user1 behind boot_v1.7": ("at8266-user1-3.0.4.bin", "at8266-user1-3.0.5.bin", "--boot", "boot_v1.7.bin"),
 }
 
@@ -34,6 +36,48 @@ def images(tmp_path_factory):
     for name, seed in (("old.bin", 1), ("new.bin", 2)):
         (folder / name).write_bytes(micropython_image(seed))
     return folder / "old.bin", folder / "new.bin"
+
+
+def esp32_image(seed, chip, size=0x4000):
+    """A small application of the ESP32 family: descriptor and data, code, checksum, SHA-256."""
+    chance = random.Random(seed)
+    data, code = struct.pack("<I", 0xABCD5432) + chance.randbytes(252), chance.randbytes(size - 32 - 16 - 24 - 16 - 256)
+    windows = {0: (0x3F400000, 0x400D0000), 5: (0x3C000000, 0x42000000)}[chip]
+    body = struct.pack("<BBBBI8xIH10xB", 0xE9, 2, 2, 0x20, 0x40380000, 0, 0, 1)
+    body = body[:12] + struct.pack("<H", chip) + body[14:23] + b"\1"
+    body += struct.pack("<II", windows[0] + 32, len(data)) + data
+    body += struct.pack("<II", windows[1] + len(body) + 8, len(code)) + code
+    checksum = 0xEF
+    for byte in data + code:
+        checksum ^= byte
+    body = body.ljust(len(body) | 15, b"\0") + bytes([checksum])
+    return body + hashlib.sha256(body).digest()
+
+
+def stock_image(application, at=0x7000):
+    """The application behind a partition table, as it is flashed to a new device: from 0x1000 on, or from 0."""
+    row = struct.pack("<HBBII16sI", 0x50AA, 0, 0, 0x10000, 0x1F0000, b"factory", 0)
+    table = row + struct.pack("<H14x", 0xEBEB) .replace(b"\0" * 14, b"\xff" * 14) + hashlib.md5(row).digest()
+    return (b"\xe9" * at + table).ljust(at + 0x8000, b"\xff") + application
+
+
+def test_the_esp32_family_keeps_all_promises(oneslot, tmp_path):
+    for chip, number, at in (("esp32", 0, 0x7000), ("esp32c3", 5, 0x8000)):
+        (tmp_path / "old.bin").write_bytes(esp32_image(1, number))
+        (tmp_path / "new.bin").write_bytes(stock_image(esp32_image(2, number), at))
+        words = ("--chip", chip, tmp_path / "old.bin", tmp_path / "new.bin", *QUICK, "--json")
+        figures = oneslot.ok("prove", *words).json
+        assert figures["failures"] == 0 and figures["cuts"] > 500
+        assert figures["size"] == 0x4000
+        assert oneslot.ok("prove", *words, "--no-rollback").json["failures"] == 0
+
+
+def test_an_image_for_another_chip_of_the_family_is_refused(oneslot, tmp_path):
+    (tmp_path / "old.bin").write_bytes(esp32_image(1, 5))
+    (tmp_path / "new.bin").write_bytes(esp32_image(2, 0))
+    said = oneslot("prove", "--chip", "esp32c3", tmp_path / "old.bin", tmp_path / "new.bin", *QUICK)
+    assert said.status == 1 and "another chip" in said.err
+    assert oneslot("prove", "--chip", "esp33", tmp_path / "old.bin", tmp_path / "new.bin").status == 2
 
 
 def test_the_figures_as_json_add_up(oneslot, images):

@@ -538,7 +538,7 @@ static void go_there_and_back(const struct there *there) {
     struct nor provisioned;
     struct oneslot oneslot;
     assert_int_equal(sim_provision(flash_bytes, &parts, NULL), ONESLOT_ERROR_NONE);
-    assert_int_equal(sim_device_create(&device, flash_bytes, FLASH_SIZE, 1), ONESLOT_ERROR_NONE);
+    assert_int_equal(sim_device_create(&device, NULL, flash_bytes, FLASH_SIZE, 1), ONESLOT_ERROR_NONE);
     device.old_firmware = (struct sim_firmware){old, OLD_SIZE};
     device.new_firmware = (struct sim_firmware){new_image, NEW_SIZE};
     nor_copy(&provisioned, &device.nor);

@@ -4,7 +4,7 @@
 
 ESP := $(BUILD)/esp8266
 ESP_ROOM := device/esp8266
-ESP_CPPFLAGS := -I. -Iinclude -I$(ESP_ROOM) -isystem $(ESP_ROOM)/include -isystem $(LITTLEFS) -isystem $(BEARSSL)/inc \
+ESP_CPPFLAGS := -I. -Iinclude -I$(ESP_ROOM) $(DEVICE_CPPFLAGS) -isystem $(LITTLEFS) -isystem $(BEARSSL)/inc \
     -isystem $(BEARSSL)/src $(LFS_FLAGS) -DLFS_READONLY -DLFS_NO_MALLOC
 ESP_CFLAGS := -std=c11 -Os -ffreestanding -mlongcalls -ffunction-sections -fdata-sections -fno-common \
     -fno-tree-loop-distribute-patterns -fcallgraph-info=su $(WARNINGS) $(ESP_CPPFLAGS)
@@ -15,14 +15,15 @@ ESP_ALIKE_CFLAGS := -fno-schedule-insns2 -mno-target-align
 ESP_WORDS_CFLAGS := -fno-jump-tables -fno-tree-switch-conversion
 ESP_LDFLAGS := -nostdlib -Wl,--gc-sections -Wl,--fatal-warnings
 
-ESP_LOADER_SOURCES := $(addprefix $(ESP_ROOM)/, start_loader.S loader.c segments.c flash_port.c console.c) \
+ESP_LOADER_SOURCES := $(addprefix $(ESP_ROOM)/, start_loader.S loader.c segments.c flash_port.c) $(DEVICE_ROOM)/console.c \
     $(addprefix core/, flash.c crc32.c layout.c journal.c boot.c)
 ESP_DECODER_SOURCES := core/unpack.c core/unpack_xtensa.c
 # What the installer finds in the stage, and what other chips need.
-ESP_SHARED_SOURCES := $(ESP_DECODER_SOURCES) core/crc32.c $(ESP_ROOM)/console.c
+ESP_SHARED_SOURCES := $(ESP_DECODER_SOURCES) core/crc32.c $(DEVICE_ROOM)/console.c
 ESP_NOT_HERE := core/unpack_filter.c core/unpack_riscv.c
 ESP_STAGE_SOURCES := $(addprefix $(ESP_ROOM)/, start_stage.S stage.c filter.c) $(ESP_SHARED_SOURCES)
-ESP_INSTALLER_SOURCES := $(addprefix $(ESP_ROOM)/, start_installer.S installer.c flash_port.c strings.c checksums.c) \
+ESP_INSTALLER_SOURCES := $(addprefix $(ESP_ROOM)/, start_installer.S installer.c flash_port.c checksums.c) \
+    $(addprefix $(DEVICE_ROOM)/, screen.c strings.c) \
     $(filter-out $(ESP_SHARED_SOURCES) $(ESP_NOT_HERE),$(CORE_SOURCES)) \
     deps/littlefs/lfs.c $(filter-out deps/bearssl/src/hash/md5.c,$(BEARSSL_SOURCES))
 esp_objects = $(patsubst %,$(ESP)/$(1)/%.o,$(basename $(2)))
@@ -75,7 +76,7 @@ $(ESP)/installer.elf: $(ESP_INSTALLER_OBJECTS) $(ESP)/installer.ld $(ESP)/decode
 	$(call say,LINK,$@)
 	$(Q)$(XCC) $(ESP_CFLAGS) -flto $(ESP_ALIKE_CFLAGS) $(ESP_LDFLAGS) -T $(ESP)/installer.ld -T $(ESP)/decoder.ld -Wl,-Map=$(@:.elf=.map) $(ESP_INSTALLER_OBJECTS) -lgcc -o $@
 
-ESP_MKIMAGE := $(ESP_ROOM)/mkimage.py
+ESP_MKIMAGE := $(DEVICE_ROOM)/mkimage.py
 $(ESP)/loader.bin: $(ESP)/loader.elf $(ESP_MKIMAGE)
 	$(call say,IMAGE,$@)
 	$(Q)python3 $(ESP_MKIMAGE) $< -o $@ --limit 4096
@@ -103,7 +104,6 @@ ALL += $(ESP)/loader.bin $(ESP)/installer.bin $(ESP)/sizes.txt
 -include $(patsubst %.o,%.d,$(ESP_LOADER_OBJECTS) $(ESP_STAGE_OBJECTS) $(ESP_INSTALLER_OBJECTS))
 
 # What each image takes: printed, and compared with the figures that are kept. The examples add theirs.
-ESP_SIZES := $(ESP_ROOM)/SIZES
 memory_of = $(shell sed -n 's/^\#define $(1) *//p' $(ESP_ROOM)/memory.h)
 ESP_SIZE_OF := \
     loader:$(ESP)/loader.elf+$(ESP)/stage.elf:$(ESP)/loader.bin:loader_main:$(ESP)/loader+$(ESP)/stage: \
@@ -111,15 +111,8 @@ ESP_SIZE_OF := \
     installer:$(ESP)/installer.elf+$(ESP)/stage.elf:$(ESP)/installer.bin:installer_main:$(ESP)/installer.elf.ltrans0.ltrans.ci+$(ESP)/stage:$(call memory_of,INSTALLER_STACK_SIZE)
 ESP_SIZE_NEEDS := $(ESP)/loader.bin $(ESP)/installer.bin
 
-.PHONY: size-update
-size: $(ESP)/sizes.txt ## Print what each device image takes; fail when device/esp8266/SIZES says otherwise
-	@cat $<
-	@diff -u $(ESP_SIZES) $< || { echo "device/esp8266/SIZES is out of date: look at the change, then make size-update"; exit 1; }
-
-size-update: $(ESP)/sizes.txt ## Write the figures to device/esp8266/SIZES
-	@cp $< $(ESP_SIZES)
-	@cat $<
+SIZE_ROOMS += esp8266
 
 .SECONDEXPANSION:
-$(ESP)/sizes.txt: $(ESP_ROOM)/sizes.py $$(ESP_SIZE_NEEDS)
-	$(Q)python3 $(ESP_ROOM)/sizes.py $(ESP_SIZE_OF) > $@
+$(ESP)/sizes.txt: $(DEVICE_ROOM)/sizes.py $$(ESP_SIZE_NEEDS)
+	$(Q)python3 $(DEVICE_ROOM)/sizes.py $(ESP_SIZE_OF) > $@

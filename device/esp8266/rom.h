@@ -9,17 +9,8 @@
 
 #include <stdint.h>
 
+#include "flash_chip.h"
 #include "memory.h"
-
-/// What the ROM knows of the flash chip.
-struct rom_flash_chip {
-    uint32_t id;
-    uint32_t chip_size;
-    uint32_t block_size;
-    uint32_t sector_size;
-    uint32_t page_size;
-    uint32_t status_mask;
-};
 
 /// Reads; `buffer` is aligned to 4, and up to 3 bytes past a length that is no multiple of 4 are written.
 int SPIRead(uint32_t address, void *buffer, uint32_t length);
@@ -35,7 +26,6 @@ int SPIReadModeCnfig(uint32_t mode);
 /// Writes 0 to the chip's status register: no block is protected, and quad enable is gone too.
 int SPIUnlock(void);
 int SPI_read_status(struct rom_flash_chip *chip, uint32_t *status);
-int uart_tx_one_char(uint8_t character);
 void ets_delay_us(uint32_t microseconds);
 /// MD5 as everybody has it, over data that is readable by bytes. MD5Final wipes the first word alone.
 struct rom_md5 {

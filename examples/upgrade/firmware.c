@@ -1,25 +1,20 @@
 /*
- * Example firmware for the ESP8266: version 1 asks for an upgrade to /fw.bin, version 2 confirms it.
+ * Example firmware for the ESP8266 and the ESP32 family: version 1 asks for an upgrade to /fw.bin, version 2 confirms
+ * it.
  *
  * It uses Oneslot the way any C firmware would: include/oneslot/oneslot.h and flash functions, here the boot ROM's.
  * A firmware that runs from the flash window would use its SDK's instead (spi_flash_read and its kin).
  */
 #include "console.h"
-#include "flash_port.h"
 #include "oneslot/oneslot.h"
-#include "rom.h"
+#include "platform.h"
 #include "table.h"
 
 #define UPGRADE_PATH "/fw.bin"
 #define TRIAL_BOOTS  3u
 
-/// The chip that the example is built for.
-#define FLASH_SIZE 0x400000u
-
 #define TEXT_OF(number) #number
 #define TEXT(number)    TEXT_OF(number)
-
-void firmware_main(void);
 
 static struct oneslot oneslot;
 static uint32_t words[256];
@@ -29,7 +24,7 @@ static bool table_is_whole(const struct oneslot_flash *flash) {
     uint32_t expected = VERSION;
 
     for (uint32_t at = 0; at < TABLE_WORDS; at++) {
-        uint32_t address = TABLE_FLASH_ADDRESS + at * 4u;
+        uint32_t address = platform_table() + at * 4u;
         if (at % 256u == 0 && oneslot_flash_read(flash, address, words, sizeof words) != ONESLOT_ERROR_NONE) {
             return false;
         }
@@ -69,27 +64,25 @@ static enum oneslot_error use_oneslot(void) {
     enum oneslot_error error = oneslot_request(&oneslot, UPGRADE_PATH, &options);
     if (error == ONESLOT_ERROR_NONE) {
         print_line("asking for ", UPGRADE_PATH);
-        software_reset();
-        for (;;) {
-        }
+        platform_reset();
     }
     return error;
 }
 #else
 static enum oneslot_error use_oneslot(void) {
-    return oneslot_confirm(&oneslot);
+    return platform_confirm(&oneslot);
 }
 #endif
 
 void firmware_main(void) {
     struct oneslot_flash flash;
 
-    flash_port_open(&flash, FLASH_SIZE);
+    platform_open(&flash);
     console_text("\nexample firmware, version " TEXT(VERSION) "\n");
     if (!table_is_whole(&flash)) {
         console_text("the table in flash is damaged\n");
     }
-    enum oneslot_error error = oneslot_open(&oneslot, &flash);
+    enum oneslot_error error = platform_find(&oneslot, &flash);
     if (error == ONESLOT_ERROR_NONE) {
         if (VERSION == 1) {
             print_status();

@@ -8,6 +8,7 @@
 
 #include "bearssl_hash.h"
 #include "host/bytes.h"
+#include "host/esp32.h"
 #include "host/file.h"
 #include "host/map/flash_map.h"
 #include "host/map/implied.h"
@@ -265,20 +266,14 @@ static bool is_text(const uint8_t *bytes, uint32_t size) {
 
 /// Dumps and firmware.
 
-/// esp_image_header_t of ESP-IDF: chip at 12, size of the flash in the high half of byte 3.
+/// The chip, and the size of the flash, by the header of an image of ESP-IDF.
 static bool idf_header(const uint8_t *bytes, uint32_t size, uint32_t offset, enum flash_map_chip *chip,
                        uint32_t *flash_size) {
-    if (offset > size || size - offset < 24 || bytes[offset] != 0xe9) {
-        return false;
-    }
-    // An ESP8266's header is 8 bytes long: an address follows where the others have their pins.
-    uint32_t next = word_at(bytes + offset + 8);
-    if (next >= 0x3ff00000 && next < 0x40300000) {
+    if (offset > size || !esp32_header(bytes + offset, size - offset)) {
         return false;
     }
     *chip = flash_map_chip_parse(firmware_esp32_chip(bytes + offset, size - offset));
-    uint32_t power = bytes[offset + 3] >> 4;
-    *flash_size = power <= 5 ? MEGABYTE << power : 0;
+    *flash_size = esp32_flash_size(bytes + offset);
     return *chip < FLASH_MAP_CHIPS;
 }
 
@@ -359,7 +354,7 @@ static bool load_firmware(struct flash_map *map, const struct flash_map_hints *h
     struct firmware firmware;
     firmware_read(&firmware, map->bytes, map->size);
     // What ends early or fails its digest is a firmware all the same, if a segment of it was found.
-    bool other_chip = firmware.error == ONESLOT_ERROR_IMAGE_CHIP;
+    bool other_chip = firmware.error == ONESLOT_ERROR_IMAGE_CHIP || firmware.image.kind == ONESLOT_IMAGE_ESP32;
     if (firmware.error != ONESLOT_ERROR_NONE && firmware.image.segment_count == 0 && !other_chip) {
         return flash_map_refuse(reason, "this is no map, no dump of a flash and no firmware of the ESP8266");
     }

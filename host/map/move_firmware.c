@@ -331,6 +331,12 @@ static bool check_journal(const struct move *move, const struct oneslot_layout *
         return flash_map_refuse(move->reason, "an upgrade to %.*s is under way on this device: let it finish first",
                                 (int)sizeof record.path, record.path);
     }
+    if (record.installer != 0 || record.installer_before != 0) {
+        return flash_map_refuse(move->reason,
+                                "the installer of this device was replaced and lies at 0x%x, which the old map does not "
+                                "say: make its flash anew with oneslot image",
+                                record.installer != 0 ? record.installer : layout->installer);
+    }
     return true;
 }
 
@@ -351,6 +357,7 @@ static bool put_loader(const struct move *move, const struct oneslot_layout *old
     layout.journal = part(move->to, ONESLOT_SUBTYPE_JOURNAL)->address;
     layout.map = part(move->to, ONESLOT_SUBTYPE_MAP)->address;
     layout.settings = layout.map;
+    layout.second = 0;
     layout.installer = part(move->to, ONESLOT_SUBTYPE_INSTALLER)->address;
     layout.firmware = end < MEGABYTE ? end : MEGABYTE;
     oneslot_layout_seal(&layout);

@@ -15,7 +15,7 @@
 #include "oneslot/layout.h"
 
 #define MEGABYTE   0x100000u
-#define ITEMS      5u
+#define ITEMS      6u
 #define NO_LIMIT   UINT32_MAX
 #define APP_ALIGN  0x10000u ///< ESP-IDF, partition-tables: applications begin on 64 KiB
 #define APP_START  0x10000u ///< behind bootloader, partition table, nvs and phy_init
@@ -27,8 +27,9 @@
 enum kind {
     KIND_RESERVED, ///< ESP8266: Oneslot's area, in one piece
     KIND_FACTORY,  ///< ESP32: the installer
+    KIND_OTADATA,  ///< these three lie in this order
     KIND_JOURNAL,
-    KIND_OTADATA,
+    KIND_SETTINGS,
     KIND_USER,
     KIND_NATIVE,
     KIND_FILE_SYSTEM,
@@ -121,30 +122,32 @@ static void add_reserved(struct layout *layout, const struct room *room, bool lo
     }
     if (room->esp8266) {
         add_item(layout, KIND_RESERVED, RESERVED, ONESLOT_SECTOR_SIZE, NO_LIMIT, low);
-    } else if (low) {
-        add_item(layout, KIND_JOURNAL, 2 * ONESLOT_SECTOR_SIZE, ONESLOT_SECTOR_SIZE, NO_LIMIT, low);
-        add_item(layout, KIND_OTADATA, 2 * ONESLOT_SECTOR_SIZE, ONESLOT_SECTOR_SIZE, NO_LIMIT, low);
-        add_item(layout, KIND_FACTORY, INSTALLER, APP_ALIGN, NO_LIMIT, low);
-    } else {
-        add_item(layout, KIND_FACTORY, INSTALLER, APP_ALIGN, NO_LIMIT, low);
-        add_item(layout, KIND_JOURNAL, 2 * ONESLOT_SECTOR_SIZE, ONESLOT_SECTOR_SIZE, NO_LIMIT, low);
-        add_item(layout, KIND_OTADATA, 2 * ONESLOT_SECTOR_SIZE, ONESLOT_SECTOR_SIZE, NO_LIMIT, low);
+        return;
     }
+    add_item(layout, KIND_SETTINGS, ONESLOT_SECTOR_SIZE, ONESLOT_SECTOR_SIZE, NO_LIMIT, low);
+    add_item(layout, KIND_JOURNAL, 2 * ONESLOT_SECTOR_SIZE, ONESLOT_SECTOR_SIZE, NO_LIMIT, low);
+    add_item(layout, KIND_OTADATA, 2 * ONESLOT_SECTOR_SIZE, ONESLOT_SECTOR_SIZE, NO_LIMIT, low);
+    add_item(layout, KIND_FACTORY, INSTALLER, APP_ALIGN, NO_LIMIT, low);
 }
 
 /// The usual order, from the top: on a chip with more than a megabyte the user's sectors lie beyond it, else in the
-/// buffer between firmware and native code.
+/// buffer between firmware and native code. On the ESP32 family the file system goes to the end, as MicroPython has it.
 static void list_items(struct layout *layout, const struct room *room, bool file_system) {
     bool user_high = spacious(room) || !room->esp8266;
     uint64_t least = FS_SECTORS * ONESLOT_SECTOR_SIZE;
     layout->count = 0;
-    add_reserved(layout, room, false);
+    if (room->esp8266) {
+        add_reserved(layout, room, false);
+    }
     if (user_high) {
         add_item(layout, KIND_USER, room->user, ONESLOT_SECTOR_SIZE, NO_LIMIT, false);
     }
     if (file_system) {
         add_item(layout, KIND_FILE_SYSTEM, room->file_system < least ? least : room->file_system, ONESLOT_SECTOR_SIZE,
                  NO_LIMIT, false);
+    }
+    if (!room->esp8266) {
+        add_reserved(layout, room, false);
     }
     add_item(layout, KIND_NATIVE, room->native, ONESLOT_SECTOR_SIZE, MEGABYTE, false);
     if (!user_high) {
@@ -238,13 +241,18 @@ static bool better(const struct room *room, const struct layout *one, const stru
     return one->spent != other->spent ? one->spent < other->spent : one->file_system_size > other->file_system_size;
 }
 
+static bool is_small(enum kind kind) {
+    return kind == KIND_JOURNAL || kind == KIND_OTADATA || kind == KIND_SETTINGS;
+}
+
 /// Whether the chosen item may lie above all others of `rest`: what must lie low, at the end of the list, keeps its
-/// place there; of otadata and journal, which are alike, one order is enough.
+/// place there; of settings, journal and otadata, which are small and lie anywhere, one order is enough.
 static bool may_be_next(const struct layout *rest, unsigned chosen) {
     const struct item *item = &rest->item[chosen];
     for (unsigned index = 0; index < rest->count; index++) {
         const struct item *other = &rest->item[index];
-        if ((item->low && index < chosen) || (item->kind == KIND_OTADATA && other->kind == KIND_JOURNAL)) {
+        if ((item->low && index < chosen) ||
+            (is_small(item->kind) && is_small(other->kind) && other->kind > item->kind)) {
             return false;
         }
     }
@@ -336,9 +344,10 @@ static const struct {
     uint8_t type;
     uint8_t subtype;
 } NAMES[] = {
-    [KIND_FACTORY] = {"factory", ONESLOT_TYPE_APP, ONESLOT_SUBTYPE_APP_FACTORY},
+    [KIND_FACTORY] = {"installer", ONESLOT_TYPE_APP, ONESLOT_SUBTYPE_APP_FACTORY},
     [KIND_JOURNAL] = {"journal", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_JOURNAL},
     [KIND_OTADATA] = {"otadata", ONESLOT_TYPE_DATA, 0x00},
+    [KIND_SETTINGS] = {"settings", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_MAP},
     [KIND_USER] = {"user", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_USER},
     [KIND_NATIVE] = {"native", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_NATIVE},
     [KIND_FILE_SYSTEM] = {"vfs", ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_LITTLEFS},
@@ -621,7 +630,7 @@ static void say_others(struct flash_map_finding *options, const struct flash_map
 /// the bytes.
 static uint64_t say_needs(struct flash_map_finding *refusal, const struct room *room, bool executable) {
     const struct flash_map_wishes *wishes = room->wishes;
-    uint64_t reserved = !wishes->oneslot ? 0 : room->esp8266 ? RESERVED : INSTALLER + 4 * ONESLOT_SECTOR_SIZE;
+    uint64_t reserved = !wishes->oneslot ? 0 : room->esp8266 ? RESERVED : INSTALLER + 5 * ONESLOT_SECTOR_SIZE;
     const struct {
         const char *what;
         uint64_t bytes;

@@ -3,6 +3,7 @@
  *
  * Sources: MicroPython, ports/esp8266/boards/esp8266_*.ld (code), modules/flashbdev.py (file system: behind the code,
  * one sector further where that is below 1 MiB, up to 20 KiB before the end), ports/esp32/partitions-4MiBplus.csv.
+ * arduino-esp32, tools/partitions/default.csv.
  * Arduino, tools/sdk/ld/eagle.flash.*.ld and tools/boards.txt.py (EEPROM, RF calibration, parameters: the last five
  * sectors). NodeMCU, app/user/user_main.c (rompt, first_time_setup) and ld/nodemcu.ld.
  */
@@ -29,7 +30,15 @@
     }
 
 /// ESP-IDF's subtypes that no other room of this project needs.
-enum { OTADATA = 0x00, PHY = ONESLOT_SUBTYPE_DATA_PHY, NVS = 0x02, ROMFS = 0x8f, OTA_0 = 0x10, APP_TEST = 0x20 };
+enum {
+    OTADATA = 0x00,
+    PHY = ONESLOT_SUBTYPE_DATA_PHY,
+    NVS = 0x02,
+    COREDUMP = 0x03,
+    ROMFS = 0x8f,
+    OTA_0 = 0x10,
+    APP_TEST = 0x20
+};
 
 #define ESP8266(title, about, flash, major, from, ...)                                                                 \
     {                                                                                                                  \
@@ -54,6 +63,12 @@ enum { OTADATA = 0x00, PHY = ONESLOT_SUBTYPE_DATA_PHY, NVS = 0x02, ROMFS = 0x8f,
 #define ARDUINO(split, about, flash, code_end, start, end)                                                             \
     ARDUINO_MAP(split, about, flash, FIRMWARE(0, code_end), LITTLEFS("littlefs", start, end))
 #define ARDUINO_BARE(split, flash, code_end) ARDUINO_MAP(split, "no file system", flash, FIRMWARE(0, code_end))
+
+/// From a stock application at 0x10000 on, up to 2 MiB.
+#define ESP32_PARTS                                                                                                    \
+    APP("ota_0", OTA_0, 0x10000, 0x1e0000), APP("installer", ONESLOT_SUBTYPE_APP_FACTORY, 0x1e0000, 0x1f0000),         \
+        DATA("otadata", OTADATA, 0x1f0000, 0x1f2000), ONESLOT("journal", JOURNAL, 0x1f2000, 0x1f4000),                 \
+        ONESLOT("settings", MAP, 0x1f4000, 0x1f5000)
 
 static const struct flash_map PRESETS[] = {
     MICROPYTHON("512k", "FLASH_512K build: no file system", KIB(512), FIRMWARE(0, 0x7b000)),
@@ -131,11 +146,46 @@ static const struct flash_map PRESETS[] = {
         .note = "MicroPython on an ESP32 with Oneslot: the installer is the factory application",
         .chip = FLASH_MAP_ESP32,
         .flash_size = MIB(4),
-        .map = ROWS(DATA("nvs", NVS, 0x9000, 0xf000), DATA("phy_init", PHY, 0xf000, 0x10000),
-                    APP("ota_0", OTA_0, 0x10000, 0x1d0000),
-                    APP("factory", ONESLOT_SUBTYPE_APP_FACTORY, 0x1d0000, 0x1f0000),
-                    DATA("otadata", OTADATA, 0x1f0000, 0x1f2000), ONESLOT("journal", JOURNAL, 0x1f2000, 0x1f4000),
-                    LITTLEFS("vfs", MIB(2), MIB(4))),
+        .map = ROWS(DATA("nvs", NVS, 0x9000, 0xf000), DATA("phy_init", PHY, 0xf000, 0x10000), ESP32_PARTS,
+                    DATA("vfs", ONESLOT_SUBTYPE_DATA_FAT, MIB(2), MIB(4))),
+    },
+    {
+        .name = "esp32-oneslot-8m",
+        .note = "the same on 8 MiB",
+        .chip = FLASH_MAP_ESP32,
+        .flash_size = MIB(8),
+        .map = ROWS(DATA("nvs", NVS, 0x9000, 0xf000), DATA("phy_init", PHY, 0xf000, 0x10000), ESP32_PARTS,
+                    DATA("vfs", ONESLOT_SUBTYPE_DATA_FAT, MIB(2), MIB(8))),
+    },
+    {
+        .name = "esp32-oneslot-16m",
+        .note = "the same on 16 MiB",
+        .chip = FLASH_MAP_ESP32,
+        .flash_size = MIB(16),
+        .map = ROWS(DATA("nvs", NVS, 0x9000, 0xf000), DATA("phy_init", PHY, 0xf000, 0x10000), ESP32_PARTS,
+                    DATA("vfs", ONESLOT_SUBTYPE_DATA_FAT, MIB(2), MIB(16))),
+    },
+    {
+        .name = "esp32-arduino-4m",
+        .note = "Arduino's default on the ESP32 family: two slots, of which each must hold the program",
+        .chip = FLASH_MAP_ESP32,
+        .flash_size = MIB(4),
+        .map = ROWS(DATA("nvs", NVS, 0x9000, 0xe000), DATA("otadata", OTADATA, 0xe000, 0x10000),
+                    APP("app0", OTA_0, 0x10000, 0x150000), APP("app1", OTA_0 + 1, 0x150000, 0x290000),
+                    DATA("spiffs", ONESLOT_SUBTYPE_DATA_SPIFFS, 0x290000, 0x3f0000),
+                    DATA("coredump", COREDUMP, 0x3f0000, MIB(4))),
+    },
+    {
+        .name = "esp32-oneslot-arduino",
+        .note = "the same with Oneslot: one slot of nearly twice the size",
+        .chip = FLASH_MAP_ESP32,
+        .flash_size = MIB(4),
+        .map = ROWS(DATA("nvs", NVS, 0x9000, 0xe000), DATA("otadata", OTADATA, 0xe000, 0x10000),
+                    APP("ota_0", OTA_0, 0x10000, 0x270000),
+                    APP("installer", ONESLOT_SUBTYPE_APP_FACTORY, 0x270000, 0x280000),
+                    ONESLOT("journal", JOURNAL, 0x280000, 0x282000), ONESLOT("settings", MAP, 0x282000, 0x283000),
+                    DATA("spiffs", ONESLOT_SUBTYPE_DATA_SPIFFS, 0x290000, 0x3f0000),
+                    DATA("coredump", COREDUMP, 0x3f0000, MIB(4))),
     },
 };
 

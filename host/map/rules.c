@@ -75,14 +75,18 @@ static const struct flash_map_rule RULE_TABLE[RULE_COUNT] = {
                             "MicroPython that keeps its file system in the first megabyte writes native code to the "
                             "sector before it (0x98000 in the 1 MiB build).",
                             "MicroPython, ports/esp8266/modesp.c, modules/flashbdev.py"},
-    [RULE_ONESLOT_PARTS] = {"oneslot-parts",
-                            "On an ESP8266 loader, displaced sector, journal, map and installer come together, each "
-                            "once, the loader in the first sector.",
-                            ONESLOT_FORMATS},
+    [RULE_ONESLOT_PARTS] =
+        {"oneslot-parts",
+         "On an ESP8266 loader, displaced sector, journal, map and installer come together, each "
+         "once, the loader in the first sector; on the ESP32 family ota_0, the installer as factory, "
+         "journal and settings.",
+         ONESLOT_FORMATS},
     [RULE_ONESLOT_SIZES] = {"oneslot-sizes",
-                            "Loader, displaced sector and map have one sector each, the journal two, the installer 32 "
-                            "KiB.",
+                            "Loader, displaced sector, map and settings have one sector each, the journal two, the "
+                            "installer 32 KiB on an ESP8266 and 64 KiB on the ESP32 family.",
                             ONESLOT_FORMATS},
+    [RULE_ONESLOT_ONE_SLOT] = {"oneslot-one-slot", "Beside Oneslot's installer there is no OTA slot but ota_0.",
+                               BOOTLOADER_UTIL},
     [RULE_ONESLOT_SOURCE] = {"oneslot-source",
                              "Oneslot installs from a file system, large enough for another firmware.",
                              "docs/DESIGN.md"},
@@ -196,6 +200,7 @@ size_t flash_map_check_firmware(const struct flash_map *map, const struct flash_
         rules_oneslot(&check);
     } else {
         rules_esp32(&check);
+        rules_oneslot_esp32(&check);
     }
     rules_firmware(&check);
     rules_content(&check);

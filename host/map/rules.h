@@ -39,6 +39,7 @@ enum rule {
     RULE_NATIVE_SECTOR,
     RULE_ONESLOT_PARTS,
     RULE_ONESLOT_SIZES,
+    RULE_ONESLOT_ONE_SLOT,
     RULE_ONESLOT_SOURCE,
     RULE_FIRMWARE_IMAGE,
     RULE_FIRMWARE_CHIP,
@@ -105,6 +106,7 @@ void rules_table(struct check *check);
 void rules_regions(struct check *check);
 void rules_esp8266(struct check *check);
 void rules_oneslot(struct check *check);
+void rules_oneslot_esp32(struct check *check);
 void rules_esp32(struct check *check);
 void rules_firmware(struct check *check);
 void rules_content(struct check *check);

@@ -206,16 +206,20 @@ static void check_file_system(struct check *check, const struct rules_image *ima
     }
 }
 
+static bool is_for_esp32(const struct rules_image *image) {
+    return image->firmware.error == ONESLOT_ERROR_IMAGE_CHIP || image->firmware.image.kind == ONESLOT_IMAGE_ESP32;
+}
+
 static void check_whole(struct check *check, const struct rules_image *image) {
     enum oneslot_error error = image->firmware.error;
     // The end of an image without a length is guessed in a dump.
-    if (error == ONESLOT_ERROR_NONE || (image->from_flash && error == ONESLOT_ERROR_IMAGE_LENGTH)) {
+    bool chip = is_for_esp32(image);
+    if ((error == ONESLOT_ERROR_NONE && !chip) || (image->from_flash && error == ONESLOT_ERROR_IMAGE_LENGTH)) {
         return;
     }
-    bool chip = error == ONESLOT_ERROR_IMAGE_CHIP;
     rules_report(check, chip ? RULE_FIRMWARE_CHIP : RULE_FIRMWARE_IMAGE, FLASH_MAP_ERROR, image->start,
                  image->end - image->start, "the firmware at 0x%x (%u bytes): %s", image->start,
-                 image->end - image->start, oneslot_error_text(error));
+                 image->end - image->start, oneslot_error_text(chip ? ONESLOT_ERROR_IMAGE_CHIP : error));
 }
 
 /// Another image of this size must find room beside the old one's files.
@@ -259,7 +263,7 @@ static void check_esp8266(struct check *check) {
         check_boot_loader(check, &image);
         check_source(check, &image);
     }
-    if (image.known && !only_size && image.firmware.error != ONESLOT_ERROR_IMAGE_CHIP) {
+    if (image.known && !only_size && !is_for_esp32(&image)) {
         check_header(check, &image);
         check_file_system(check, &image);
     }

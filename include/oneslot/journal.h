@@ -110,9 +110,11 @@ enum oneslot_error oneslot_journal_load(const struct oneslot_journal *journal, s
 enum oneslot_error oneslot_journal_append(const struct oneslot_journal *journal, struct oneslot_record *record,
                                           uint32_t *slot);
 
-/// Makes the seal of the record that oneslot_journal_load has found in `slot` firm, where nothing is to be appended: a
-/// cut may have left it half-way. Returns NONE, ARGUMENT (no sealed record is there) or JOURNAL_WRITE.
-enum oneslot_error oneslot_journal_firm(const struct oneslot_journal *journal, uint32_t slot);
+/// Makes what was loaded hold where nothing is to be appended: its seal is made firm; above a newer record whose seal a
+/// cut left half-way it is appended once more. `record` and `slot` are what oneslot_journal_load has found. Returns
+/// NONE or JOURNAL_WRITE.
+enum oneslot_error oneslot_journal_settle(const struct oneslot_journal *journal, struct oneslot_record *record,
+                                          uint32_t *slot);
 
 /// Marks block `index` (0 to ONESLOT_MARKS - 1) of an INSTALLING record's plan as written and read back.
 /// A failure is harmless (the block is written again after a cut) and returned as JOURNAL_WRITE.

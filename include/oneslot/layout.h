@@ -75,8 +75,8 @@ enum oneslot_error oneslot_layout_read(const struct oneslot_flash *flash, struct
 /// Makes the layout from the partition table of a device with ESP-IDF's boot loader: `application` and `firmware` from
 /// app/ota_0, `installer` from app/factory, `otadata` from data/ota, `journal` and `settings` from ours (0x40/2,
 /// 0x40/3), `map` = ONESLOT_TABLE_ADDRESS; no displaced sector. ONESLOT_LAYOUT_WATCH is set where the configuration has
-/// a watch path. `working` is needed. Returns NONE, NO_LAYOUT (one of them is not there, or there is a second OTA
-/// slot), what oneslot_map_read returns, or a flash error.
+/// a watch path. `working` is needed. Returns NONE, NO_LAYOUT (one of them is not there, or lies over boot
+/// loader or table; or there is a second OTA slot), what oneslot_map_read returns, or a flash error.
 oneslot_layout_reader oneslot_layout_from_table;
 
 /// Whether magic, version, CRC, alignments and bounds of a layout are right.

@@ -2,12 +2,17 @@
  * Oneslot for applications: ask for an upgrade, confirm it, read how the last one ended.
  *
  * Link core/api.c, core/journal.c, core/flash.c, core/layout.c, core/crc32.c, core/version.c and core/error.c; on the
- * ESP32 family also core/api_table.c, core/layout_table.c, core/otadata.c, core/map.c and BearSSL's MD5. No heap, about
- * 400 bytes of stack and a struct oneslot of about 600 bytes. Nothing but the flash functions is needed from the
- * application.
+ * ESP32 family also core/api_table.c, core/layout_table.c, core/otadata.c, core/map.c and an oneslot_md5()
+ * (core/md5.h). No heap, about 400 bytes of stack and a struct oneslot of about 600 bytes. Nothing but the flash
+ * functions is needed from the application; for ESP-IDF and Arduino ports/ has them, see port.h.
  */
 #ifndef ONESLOT_ONESLOT_H
 #define ONESLOT_ONESLOT_H
+
+#ifdef __cplusplus
+extern "C" {
+#define _Static_assert static_assert /* C++ has it by this name alone */
+#endif
 
 #include "oneslot/journal.h"
 #include "oneslot/layout.h"
@@ -81,5 +86,10 @@ enum oneslot_error oneslot_status(struct oneslot *oneslot, struct oneslot_status
 /// The status in words, zero-terminated, cut to `size` bytes: "upgraded to /fw.bin",
 /// "refused /fw.bin: the image's MD5 is wrong", "on trial, 2 boots left", ...
 void oneslot_status_text(const struct oneslot_status *status, char *text, uint32_t size);
+
+#ifdef __cplusplus
+#undef _Static_assert
+}
+#endif
 
 #endif

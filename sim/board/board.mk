@@ -1,44 +1,59 @@
-# The boot ROM stand-in that `oneslot run` boots flash images on; it is embedded in the host tool.
+# The stand-ins for boot ROM and board that `oneslot run` boots flash images on; they are embedded in the host tool.
+# One for the ESP8266, one for the Xtensa chips of the ESP32 family, one for its RISC-V chips.
 
-BOARD_ESP8266 := $(BUILD)/sim/board-esp8266.elf
-BOARD_ESP8266_OBJECTS := $(patsubst sim/board/esp8266/%,$(BUILD)/sim/board-esp8266/%.o,\
-    $(sort $(wildcard sim/board/esp8266/*.c sim/board/esp8266/*.S))) \
-    $(patsubst %,$(BUILD)/sim/board-esp8266/%.c.o,md5 dec32le enc32le enc64le)
-# Without the second line the compiler makes calls of memcpy out of memcpy's own loop.
-BOARD_ESP8266_CFLAGS := -std=gnu11 -O2 -ffreestanding -fno-builtin $(WARNINGS) -mlongcalls -mtext-section-literals \
-    -fno-tree-loop-distribute-patterns -I$(BEARSSL)/inc -I$(BEARSSL)/src
+BOARD_BEARSSL := hash/md5 hash/sha2small codec/dec32le codec/enc32le codec/enc64le codec/dec32be codec/enc32be \
+    codec/enc64be
+# The second line keeps the compiler from making calls of memcpy out of memcpy's own loop.
+BOARD_CFLAGS := -std=gnu11 -O2 -ffreestanding -fno-builtin -ffunction-sections -fdata-sections $(WARNINGS) \
+    -fno-tree-loop-distribute-patterns \
+    -Iinclude -I. -isystem $(BEARSSL)/inc -isystem $(BEARSSL)/src \
+    -isystem $(DEVICE_ROOM)/include -DBR_LE_UNALIGNED=0 -DBR_BE_UNALIGNED=0
+BOARD_XTENSA_CFLAGS := -mlongcalls -mtext-section-literals
+BOARD_RISCV_CFLAGS := -march=rv32imc -mabi=ilp32 -mno-relax -msmall-data-limit=0
 
-$(BUILD)/sim/board-esp8266/%.c.o: sim/board/esp8266/%.c
-	@mkdir -p $(@D)
-	$(call say,XCC,$@)
-	$(Q)$(XCC) $(BOARD_ESP8266_CFLAGS) $(DEPFLAGS) -c $< -o $@
+# $(1): the board's name; $(2): its compiler; $(3): its flags; $(4): its sources.
+define BOARD_RULES
+BOARD_OBJECTS_$(1) := $$(patsubst %,$(BUILD)/sim/board-$(1)/%.o,$(4) $$(addprefix bearssl/,$$(BOARD_BEARSSL:=.c)))
 
-$(BUILD)/sim/board-esp8266/%.S.o: sim/board/esp8266/%.S
-	@mkdir -p $(@D)
-	$(call say,XCC,$@)
-	$(Q)$(XCC) $(BOARD_ESP8266_CFLAGS) $(DEPFLAGS) -c $< -o $@
+$(BUILD)/sim/board-$(1)/bearssl/%.c.o: $(BEARSSL)/src/%.c sim/board/board.mk
+	@mkdir -p $$(@D)
+	$$(call say,XCC,$$@)
+	$$(Q)$(2) $(BOARD_CFLAGS) $(3) -w -c $$< -o $$@
 
-$(BUILD)/sim/board-esp8266/md5.c.o: $(BEARSSL)/src/hash/md5.c
-	@mkdir -p $(@D)
-	$(Q)$(XCC) $(BOARD_ESP8266_CFLAGS) -w -c $< -o $@
+$(BUILD)/sim/board-$(1)/%.o: % sim/board/board.mk
+	@mkdir -p $$(@D)
+	$$(call say,XCC,$$@)
+	$$(Q)$(2) $(BOARD_CFLAGS) $(3) $(DEPFLAGS) -c $$< -o $$@
 
-$(BUILD)/sim/board-esp8266/%.c.o: $(BEARSSL)/src/codec/%.c
-	@mkdir -p $(@D)
-	$(Q)$(XCC) $(BOARD_ESP8266_CFLAGS) -w -c $< -o $@
+$(BUILD)/sim/board-$(1).elf: $$(BOARD_OBJECTS_$(1)) sim/board/shared/board.ld
+	$$(call say,LINK,$$@)
+	$$(Q)$(2) $(3) -nostdlib -Wl,-T,sim/board/shared/board.ld -Wl,--gc-sections -Wl,--no-warn-rwx-segments \
+	    $$(BOARD_OBJECTS_$(1)) -lgcc -o $$@
 
-$(BOARD_ESP8266): $(BOARD_ESP8266_OBJECTS) sim/board/esp8266/board.ld
-	$(call say,LINK,$@)
-	$(Q)$(XCC) -nostdlib -Wl,-T,sim/board/esp8266/board.ld -Wl,--no-warn-rwx-segments $(BOARD_ESP8266_OBJECTS) -lgcc -o $@
+-include $$(wildcard $$(BOARD_OBJECTS_$(1):.o=.d))
+endef
 
--include $(wildcard $(BUILD)/sim/board-esp8266/*.d)
+BOARD_SHARED := $(addprefix sim/board/shared/, chip.c console.c finish.c flash.c library.c random.c)
+BOARD_XTENSA := $(BOARD_SHARED) sim/board/shared/host_xtensa.c sim/board/shared/call_xtensa.S sim/board/shared/arithmetic.c
+BOARD_RISCV := $(BOARD_SHARED) sim/board/shared/host_riscv.c sim/board/shared/call_riscv.S
+BOARD_ESP32 := $(sort $(wildcard sim/board/esp32/*.c)) sim/bootloader.c
 
+$(eval $(call BOARD_RULES,esp8266,$(XCC),$(BOARD_XTENSA_CFLAGS),\
+    $(BOARD_XTENSA) $(sort $(wildcard sim/board/esp8266/*.c sim/board/esp8266/*.S))))
+$(eval $(call BOARD_RULES,esp32,$(XCC),$(BOARD_XTENSA_CFLAGS),\
+    $(BOARD_XTENSA) $(BOARD_ESP32) $(sort $(wildcard sim/board/esp32/xtensa/*))))
+$(eval $(call BOARD_RULES,esp32c3,$(RVCC),$(BOARD_RISCV_CFLAGS),\
+    $(BOARD_RISCV) $(BOARD_ESP32) $(sort $(wildcard sim/board/esp32/riscv/*))))
+
+BOARDS := esp8266 esp32 esp32c3
+BOARD_ELFS := $(BOARDS:%=$(BUILD)/sim/board-%.elf)
 BOARD_EMBEDDED := $(BUILD)/host/obj/sim/board/embed.o
 
-$(BOARD_EMBEDDED): sim/board/embed.S $(BOARD_ESP8266)
+$(BOARD_EMBEDDED): sim/board/embed.S $(BOARD_ELFS)
 	@mkdir -p $(@D)
 	$(call say,CC,$@)
-	$(Q)$(CC) -DBOARD_ELF='"$(BOARD_ESP8266)"' -c $< -o $@
+	$(Q)$(CC) $(foreach board,$(BOARDS),-Dboard_$(board)='"$(BUILD)/sim/board-$(board).elf"') -c $< -o $@
 
 $(ONESLOT) $(BUILD)/asan/oneslot: $(BOARD_EMBEDDED)
 
-ALL += $(BOARD_ESP8266)
+ALL += $(BOARD_ELFS)

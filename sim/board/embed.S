@@ -1,8 +1,14 @@
-/* The board for `oneslot run`. BOARD_ELF is a file name in quotes, from sim/board/board.mk. */
+/* The boards for `oneslot run`. board_... are file names in quotes, from sim/board/board.mk. */
         .section .rodata
-        .global embedded_board, embedded_board_end
+        .macro embed name, file
+        .global embedded_board_\name, embedded_board_\name\()_end
         .balign 16
-embedded_board:
-        .incbin BOARD_ELF
-embedded_board_end:
+embedded_board_\name:
+        .incbin "\file"
+embedded_board_\name\()_end:
+        .endm
+
+        embed esp8266, board_esp8266
+        embed esp32, board_esp32
+        embed esp32c3, board_esp32c3
         .section .note.GNU-stack, "", @progbits

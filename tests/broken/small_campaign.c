@@ -1,8 +1,9 @@
 /*
  * A small campaign as a program, to be linked with an engine that may be broken. Prints the first broken promise.
- * Exit status: 0 all kept, 1 one was broken.
+ * With "esp32" as its argument, for a device of that family. Exit status: 0 all kept, 1 one was broken.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/small_upgrade.h"
 
@@ -11,11 +12,14 @@
 /* The first sectors of the code are the same in both images. */
 #define SAME 0x2000u
 
-int main(void) {
+int main(int argc, char **argv) {
     struct small_upgrade upgrade;
     struct campaign_report report;
     char message[160] = "";
-    small_upgrade_create(&upgrade, SIZE, SAME);
+    if (argc > 1 && strcmp(argv[1], "esp32") == 0)
+        small_upgrade_create_esp32(&upgrade, ONESLOT_CHIP_ESP32, SIZE, SAME);
+    else
+        small_upgrade_create(&upgrade, SIZE, SAME);
     upgrade.settings.step = 16;
     upgrade.settings.chains = 1000;
     upgrade.settings.faults = 600;

@@ -207,6 +207,80 @@ SELF_UPDATE_VARIANTS = (
     ), ("failed",)),
 )
 
+# Faults under ESP-IDF's boot loader that the campaign must catch.
+TAKE_BACK = ("    install->commit = take_choice_back;\n", "")
+ESP32_VARIANTS = (
+    Variant("choice_before_the_proof", "otadata chooses the application before the new one is written and proven",
+            "handover.c", (
+        ("    install->commit = take_choice_back;\n",
+         "    (void)oneslot_otadata_write(install->flash, install->layout.otadata, ONESLOT_OTA_UNDEFINED);\n"),
+    ), ("wrong", "brick", "journal")),
+    Variant("journal_not_settled", "the installer hands back on a seal that a cut may have left half-way",
+            "handover.c", (
+        ("    if (install->record.magic == ONESLOT_RECORD_MAGIC) {\n", "    if (false) {\n"),
+    ), ("journal",)),
+    Variant("request_before_the_choice", "the application writes its request and never takes otadata's choice back",
+            "api.c", (
+        ("    if (oneslot->choice != NULL) {\n        error = oneslot->choice->take_back(oneslot);\n",
+         "    if (false) {\n        error = oneslot->choice->take_back(oneslot);\n"),
+    ), ("refused",)),
+)
+
+# The same, which the tests of the parts must catch.
+OTADATA_VARIANTS = (
+    Variant("sequence_first", "the entry is programmed in one go, its sequence number first", "otadata.c", (
+        ("    return oneslot_flash_program(flash, at + offsetof(struct oneslot_otadata, state), &state, sizeof state) ==\n"
+         "               ONESLOT_ERROR_NONE &&\n",
+         "    return oneslot_flash_program(flash, at, &sequence, sizeof sequence) == ONESLOT_ERROR_NONE &&\n"
+         "           oneslot_flash_program(flash, at + offsetof(struct oneslot_otadata, crc), &crc, sizeof crc) ==\n"
+         "               ONESLOT_ERROR_NONE &&\n"
+         "           oneslot_flash_program(flash, at + offsetof(struct oneslot_otadata, state), &state, sizeof state) ==\n"
+         "               ONESLOT_ERROR_NONE &&\n"),
+    ), ("failed",)),
+    Variant("erased_is_left_alone", "an entry that reads erased is not erased again", "otadata.c", (
+        ("        erased = oneslot_flash_erase_sector(flash, at) == ONESLOT_ERROR_NONE && erased;\n",
+         "        if (read_entry(flash, address, sector, &entry) == ONESLOT_ERROR_NONE && entry.sequence == ERASED) {\n"
+         "            continue;\n        }\n"
+         "        erased = oneslot_flash_erase_sector(flash, at) == ONESLOT_ERROR_NONE && erased;\n"),
+    ), ("failed",)),
+    Variant("aborted_boots", "an entry that was given up counts as one that is started", "otadata.c", (
+        (" && entry->state != ONESLOT_OTA_ABORTED &&\n", " &&\n"),
+    ), ("failed",)),
+)
+HANDOVER_VARIANTS = (
+    Variant("never_looks", "the application is taken for whole", "handover.c", (
+        ("    return error == ONESLOT_ERROR_NONE || error == ONESLOT_ERROR_IMAGE_UNPROVEN;\n",
+         "    return error != ONESLOT_ERROR_FLASH_READ;\n"),
+    ), ("failed",)),
+    Variant("choice_stays_while_writing", "a damaged application is written over while otadata chooses it", "handover.c", (
+        TAKE_BACK,
+    ), ("failed",)),
+    Variant("boots_not_counted", "boots of a trial are not counted", "handover.c", (
+        ("        (void)oneslot_journal_trial_count(&install->journal, install->slot);\n", ""),
+    ), ("failed",)),
+    Variant("trial_without_a_trial", "a firmware on trial is chosen for good", "handover.c", (
+        ("        state = ONESLOT_OTA_NEW;\n", ""),
+    ), ("failed",)),
+    Variant("vendor_confirmation_unseen", "the installer does not see a confirmation in ESP-IDF's way", "handover.c", (
+        ("        error = settle_trial(start);\n", "        error = ONESLOT_ERROR_NONE;\n"),
+    ), ("failed",)),
+    Variant("confirmation_lost_with_the_request", "a request erases a confirmation that the journal does not know of",
+            "api.c", (
+        ("    return error == ONESLOT_ERROR_NONE && confirmed ? oneslot_confirm(oneslot) : error;\n",
+         "    if (confirmed) {\n        oneslot->record.state = ONESLOT_STATE_DONE;\n    }\n    return error;\n"),
+    ), ("failed",)),
+)
+IMAGE_ESP32_VARIANTS = (
+    Variant("digest_not_compared", "the SHA-256 behind the image is not compared", "image_esp32.c", (
+        ("    bool proven = reading->hashed && memcmp(reading->digest, reading->appended, DIGEST_SIZE) == 0;\n",
+         "    bool proven = reading->hashed;\n"),
+    ), ("failed",)),
+    Variant("any_chip", "an image for another chip of the family passes", "image_allowed.c", (
+        ("    if (image->chip != limits->chip) {\n", "    if (false) {\n"),
+    ), ("failed",)),
+)
+
+# Faults that the life of a device must show.
 STORY_VARIANTS = (
     Variant("floor_before_confirm", "the floor rises when the trial begins", "install.c", (
         ("    if (record->trial_boots == 0) {\n        oneslot_version_raise", "    {\n        oneslot_version_raise"),

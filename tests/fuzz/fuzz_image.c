@@ -1,12 +1,12 @@
 /*
- * Fuzz target: images. The first byte says how the file is read, then come its size, which byte is changed afterwards,
- * and the file in pieces. What is called proven is proven once more here, by other code, and no longer is once a byte
- * is another; what is allowed touches nothing that it must not.
+ * Fuzz target: images for the ESP8266. The first byte says how the file is read, then come its size, which byte is
+ * changed afterwards, and the file in pieces. What is called proven is proven once more here, by other code, and no
+ * longer is once a byte is another; what is allowed touches nothing that it must not.
  */
 #include <string.h>
 
 #include "bearssl_hash.h"
-#include "oneslot/image.h"
+#include "oneslot/chip.h"
 #include "oneslot/layout.h"
 #include "tests/fuzz/input.h"
 
@@ -177,7 +177,7 @@ static void check_allowed(const struct oneslot_image *image, uint32_t options) {
                       {.type = ONESLOT_TYPE_APP, .address = 0x1000, .size = REGION_START - 0x1000, .label = "a"},
                       {.type = ONESLOT_TYPE_DATA, .address = REGION_START, .size = 0x1000, .label = "d"}}};
     struct oneslot_source source = {.region = {.address = 0x8000, .size = 0x2000}};
-    struct oneslot_image_limits limits = oneslot_esp8266_limits;
+    struct oneslot_image_limits limits = oneslot_esp8266.limits;
     limits.firmware = options & OPTION_SMALL ? SMALL : limits.firmware;
     limits.map = options & OPTION_REGION ? &map : NULL;
     if (oneslot_image_allowed(image, &limits, options & OPTION_SOURCE ? &source : NULL) != ONESLOT_ERROR_NONE) {

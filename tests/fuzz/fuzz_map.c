@@ -6,6 +6,7 @@
 
 #include "bearssl_hash.h"
 #include "host/map_csv.h"
+#include "oneslot/layout.h"
 #include "oneslot/map.h"
 #include "tests/fuzz/input.h"
 
@@ -14,9 +15,10 @@
 #define OPTION_SEAL       0x02u /* the MD5 is made right */
 #define OPTION_AS_WRITTEN 0x04u
 
-#define CHIP_SIZE (2 * ONESLOT_SECTOR_SIZE)
-#define REASON    256u
-#define TEXT_MAX  8192u
+#define CHIP_SIZE   (2 * ONESLOT_SECTOR_SIZE)
+#define DEVICE_SIZE 0x40000u
+#define REASON      256u
+#define TEXT_MAX    8192u
 
 static uint8_t chip[CHIP_SIZE];
 static _Alignas(4) uint8_t buffer[ONESLOT_MAP_BYTES];
@@ -61,6 +63,38 @@ static void demand_same(const struct oneslot_map *map, const struct oneslot_map 
     }
 }
 
+/// The parts that the ESP32 family's installer reads and writes lie in the chip, apart, and behind the boot loader and
+/// the table itself.
+static void check_layout(const struct oneslot_layout *layout, uint32_t flash_size) {
+    const uint32_t parts[][2] = {{layout->application, layout->firmware - layout->application},
+                                 {layout->journal, 2 * 4096},
+                                 {layout->settings, 4096},
+                                 {layout->otadata, 2 * 4096},
+                                 {layout->installer, 4096}};
+    DEMAND(layout->application < layout->firmware && layout->map == ONESLOT_TABLE_ADDRESS);
+    for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++) {
+        DEMAND(parts[i][0] % 4096 == 0 && parts[i][0] >= ONESLOT_TABLE_ADDRESS + 4096);
+        DEMAND((uint64_t)parts[i][0] + parts[i][1] <= flash_size);
+        for (unsigned j = 0; j < i; j++) {
+            DEMAND(parts[i][0] >= parts[j][0] + parts[j][1] || parts[j][0] >= parts[i][0] + parts[i][1]);
+        }
+    }
+}
+
+/// The table where ESP-IDF's boot loader has it.
+static void try_layout(void) {
+    static uint8_t device[DEVICE_SIZE];
+    static _Alignas(8) uint8_t working[ONESLOT_LAYOUT_BUFFER];
+    struct oneslot_flash flash;
+    struct oneslot_layout layout;
+    memset(device, 0xff, sizeof device);
+    memcpy(device + ONESLOT_TABLE_ADDRESS, chip, ONESLOT_MAP_BYTES);
+    input_chip(&flash, device, sizeof device);
+    if (oneslot_layout_from_table(&flash, &layout, working) == ONESLOT_ERROR_NONE) {
+        check_layout(&layout, sizeof device);
+    }
+}
+
 static void check_binary(struct input *input, bool seal, uint32_t flash_size) {
     struct oneslot_flash flash;
     struct oneslot_map map;
@@ -69,6 +103,7 @@ static void check_binary(struct input *input, bool seal, uint32_t flash_size) {
     if (seal) {
         make_md5_right(chip);
     }
+    try_layout();
     input_chip(&flash, chip, CHIP_SIZE);
     enum oneslot_error read = oneslot_map_read(&again, &flash, 0, buffer);
     if (read == ONESLOT_ERROR_NONE) {

@@ -205,6 +205,44 @@ def image_seeds():
     yield "too-many", image_input(segments(0x40100004, *[(0x40100000 + 16 * i, noise(4, i)) for i in range(17)]))
 
 
+def esp32(*parts, chip=0, hashed=1, revisions=(0, 0, 0), entry=0x40080000):
+    body = struct.pack("<BBBBIB3sHBHH4sB", 0xE9, len(parts), 2, 0x20, entry, 0xEE, bytes(3), chip, *revisions, bytes(4),
+                       hashed)
+    for address, content in parts:
+        body += words(address, len(content)) + content
+    return body + bytes(16 - len(body) % 16) + bytes(32 * hashed)
+
+
+DESCRIPTOR = words(0xABCD5432, 0) + noise(248, 11)
+
+
+def image_esp32_seeds():
+    data = (0x3F400020, DESCRIPTOR)
+    whole = esp32(data, (0x3FFB0000, noise(40)), (0x40080000, noise(24)))
+    last = 0x100
+    yield "whole", image_input(whole, SEAL, changed=0x20)
+    yield "asked", image_input(whole, SEAL | ASKED)
+    yield "unhashed", image_input(esp32(data, (0x3FFB0000, noise(40)), hashed=0), SEAL | ASKED)
+    yield "raw", image_input(whole + noise(100), SEAL | RAW, changed=23)
+    yield "longer", image_input(whole + noise(100), SEAL)
+    yield "cut", image_input(whole[:-1], SEAL)
+    yield "signed", image_input(whole.ljust(4096, b"\xff") + b"\xe7" + bytes(4095), SEAL)
+    yield "signed-asked", image_input(whole.ljust(4096, b"\xff") + b"\xe7" + bytes(4095), SEAL | ASKED | RAW)
+    yield "c3", image_input(esp32((0x3C000020, DESCRIPTOR), (0x42000000 + 32 + 256 + 8 + 24 - 24, noise(32)), chip=5),
+                            SEAL, changed=0x050000)
+    yield "revisions", image_input(esp32(data, chip=0, revisions=(1, 100, 399)), SEAL | 0x40, changed=last)
+    yield "old-revision", image_input(esp32(data, revisions=(3, 0, 0)), SEAL | 0x40)
+    yield "not-congruent", image_input(esp32((0x3F400024, DESCRIPTOR)), SEAL)
+    yield "no-descriptor", image_input(esp32((0x3F400020, noise(256))), SEAL)
+    yield "short-descriptor", image_input(esp32((0x3F400020, DESCRIPTOR[:252])), SEAL)
+    yield "odd-length", image_input(esp32(data, (0x3FFB0000, noise(41))), SEAL)
+    yield "many", image_input(esp32(data, *[(0x3FFB0000, noise(4, i)) for i in range(15)]), SEAL)
+    yield "too-many", image_input(esp32(data, *[(0x3FFB0000, noise(4, i)) for i in range(16)]), SEAL)
+    yield "empty-segments", image_input(esp32(data, (0, b""), (0, b"")), SEAL)
+    yield "two-sectors", image_input(esp32((0x3F400020, DESCRIPTOR + bytes(4096)), (0x3FFB0000, noise(40))), SEAL)
+    yield "esp8266", image_input(micropython(), SEAL)
+
+
 # Journal
 
 RECORD, INSTALLING, TRIAL = 0x4A4C5331, 2, 3
@@ -273,6 +311,13 @@ def map_seeds():
                        ("fat", row(1, 0x81, 0x1000, 0x1000, b"f", 3)), ("small", loader),
                        ("long", row(1, 0x82, 0x1000, 0x1000, b"sixteen-letters-"))):
         yield name, bytes([2 if name == "small" else options]) + pieces(rows + MD5_ROW)
+    parts = (row(1, 0, 0xF000, 0x2000, b"otadata"), row(0, 0x10, 0x20000, 0x10000, b"ota_0"),
+             row(0, 0, 0x30000, 0x8000, b"installer"), row(0x40, 2, 0x38000, 0x2000, b"journal"),
+             row(0x40, 3, 0x3A000, 0x1000, b"settings"))
+    yield "esp32", bytes([options]) + pieces(b"".join(parts) + MD5_ROW)
+    yield "esp32-two-slots", bytes([options]) + pieces(b"".join(parts) + row(0, 0x11, 0x3B000, 0x1000, b"ota_1"))
+    yield "esp32-over-the-table", bytes([options]) + pieces(
+        b"".join(parts[:3] + parts[4:]) + row(0x40, 2, 0x7000, 0x2000, b"journal") + MD5_ROW)
     yield "unsealed", bytes([options & ~2]) + pieces(loader + MD5_ROW)
     yield "no-md5", bytes([options]) + pieces(loader + system)
     yield "row-95", bytes([options]) + pieces(b"".join([loader, b"\xff" * 0xBC0, MD5_ROW]))
@@ -289,6 +334,7 @@ odd, 0x41, 7, , 4096
     yield "text-as-written", b"\5\0\0\0\0" + b"a, data, nvs, 1, 0\nb, data, phy, , 3\n"
     yield "text-end", b"\1\0\0\0\0" + b"a, data, nvs, 0xfffff000, 0x1000\nb, data, nvs, , 4K\n"
     yield "text-late", b"\1\xf0\xff\xff\xff" + b"a, app, factory, , 4K\n"
+    yield "text-long", b"\1\0\0\0\0" + b"seventeen-letters, data, nvs, 0, 4K\nb, data, phy, , 4K\n"
     yield "text-bad", b"\1\0\0\0\0" + b"a, data, nvs, 0, 4K, wrong\n"
 
 
@@ -390,7 +436,8 @@ def file_system_seeds():
     yield "erased", file_system_input(b"", FW)
 
 
-TARGETS = {"unpack": unpack_seeds, "package": package_seeds, "image": image_seeds, "journal": journal_seeds,
+TARGETS = {"unpack": unpack_seeds, "package": package_seeds, "image": image_seeds,
+           "image_esp32": image_esp32_seeds, "journal": journal_seeds,
            "map": map_seeds, "file_system": file_system_seeds}
 
 

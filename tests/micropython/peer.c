@@ -5,16 +5,16 @@
  *     peer FLASH request PATH [TRIAL [FALLBACK [HEX]]]
  *     peer FLASH put STATE OUTCOME       as the installer would leave the journal
  *     peer FLASH errors                  the list of errors
+ *
+ * and what its kind of device has of its own; see peer.h.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "oneslot/oneslot.h"
+#include "peer.h"
 
-#define FLASH_SIZE 0x100000u
-
-static uint8_t chip[FLASH_SIZE];
+uint8_t chip[FLASH_SIZE];
 
 static int chip_read(void *context, uint32_t address, void *buffer, uint32_t length) {
     (void)context;
@@ -36,21 +36,8 @@ static int chip_erase(void *context, uint32_t address) {
     return 0;
 }
 
-static const struct oneslot_flash flash = {NULL, FLASH_SIZE, chip_read, chip_program, chip_erase, NULL};
+const struct oneslot_flash flash = {NULL, FLASH_SIZE, chip_read, chip_program, chip_erase, NULL};
 static struct oneslot device;
-
-static void provision(void) {
-    struct oneslot_layout layout = {.flash_size = FLASH_SIZE,
-                                    .displaced = 0xf4000,
-                                    .journal = 0xf5000,
-                                    .map = 0xf7000,
-                                    .settings = 0xf7000,
-                                    .installer = 0xf8000,
-                                    .firmware = 0xf4000};
-    memset(chip, 0xff, sizeof chip);
-    oneslot_layout_seal(&layout);
-    memcpy(chip + ONESLOT_LAYOUT_ADDRESS, &layout, sizeof layout);
-}
 
 static void print_hex(const char *name, const uint8_t *bytes, uint32_t length) {
     printf(", \"%s\": \"", name);
@@ -124,7 +111,7 @@ static void errors(void) {
 }
 
 static enum oneslot_error run(const char *command, int count, char **arguments) {
-    enum oneslot_error error = oneslot_open(&device, &flash);
+    enum oneslot_error error = open_device(&device);
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
@@ -135,7 +122,7 @@ static enum oneslot_error run(const char *command, int count, char **arguments) 
         return oneslot_cancel(&device);
     }
     if (strcmp(command, "confirm") == 0) {
-        return oneslot_confirm(&device);
+        return confirm_device(&device);
     }
     if (strcmp(command, "count") == 0) {
         return count_boot();
@@ -146,7 +133,7 @@ static enum oneslot_error run(const char *command, int count, char **arguments) 
     if (strcmp(command, "put") == 0 && count == 2) {
         return put(atoi(arguments[0]), atoi(arguments[1]));
     }
-    return ONESLOT_ERROR_ARGUMENT;
+    return own_command(&device, command, count, arguments);
 }
 
 int main(int argc, char **argv) {
@@ -158,6 +145,7 @@ int main(int argc, char **argv) {
         return 0;
     }
     if (strcmp(argv[2], "provision") == 0) {
+        memset(chip, 0xff, sizeof chip);
         provision();
     } else {
         FILE *file = fopen(argv[1], "rb");

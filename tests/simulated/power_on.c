@@ -43,7 +43,7 @@ static int run(char **paths, uint8_t *flash, uint8_t *old, uint8_t *new) {
     if (!load(paths[0], flash, &size) || !load(paths[1], old, &old_size) || !load(paths[2], new, &new_size)) {
         return fail(paths[0], "it or a firmware cannot be read");
     }
-    enum oneslot_error error = sim_device_create(&device, flash, size, 1);
+    enum oneslot_error error = sim_device_create(&device, NULL, flash, size, 1);
     if (error != ONESLOT_ERROR_NONE) {
         return fail(paths[0], oneslot_error_text(error));
     }

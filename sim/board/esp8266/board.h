@@ -7,18 +7,8 @@
 #ifndef ONESLOT_BOARD_H
 #define ONESLOT_BOARD_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include "mailbox.h"
-
-#define MAILBOX       ((struct board_mailbox *)BOARD_MAILBOX)
-#define WORD(address) (*(volatile uint32_t *)(uintptr_t)(address))
-
-#define SECTOR_SIZE 4096u
-#define BLOCK_SIZE  65536u
-#define PAGE_SIZE   256u
+#include "sim/board/shared/arithmetic.h"
+#include "sim/board/shared/shared.h"
 
 /// The ROM's data.
 #define ROM_HANDLERS        0x3fffc000u /* exception dispatch table, then at +0x100 the handlers in C */
@@ -48,8 +38,6 @@ void trap_debug(void);
 void trap_exception(void);
 /// Loads PS and every register and jumps to what a2 holds.
 void enter_program(const struct board_registers *registers) __attribute__((noreturn));
-/// QEMU's semihosting call.
-uint32_t simcall(uint32_t number, uint32_t a, uint32_t b, uint32_t c);
 
 /* rom.c: stubs and the dispatch of calls. */
 void rom_install(void);
@@ -60,8 +48,6 @@ void account(uint32_t ccount);
 extern uint32_t boot_cause;
 void power_on(void) __attribute__((noreturn));
 void reset(uint32_t cause) __attribute__((noreturn));
-/// Ends the run. `message` goes to the host.
-void finish(enum board_result result, const char *message, uint32_t number) __attribute__((noreturn));
 
 /* watch.c: notices the application's entry. */
 /// Sets the breakpoint to the entry of the image that lies in flash now.
@@ -70,50 +56,15 @@ void watch_again(void);
 /// The board itself may do what the guest is watched for.
 void watch_nothing(void);
 
-/* flash.c: the chip and the cache. */
+/* spi.c: the ROM's flash functions and the cache. */
 extern bool cache_on;
-uint8_t *flash_at(uint32_t address);
 void flash_reset(void);
 void cache_off(void);
 rom_function rom_spi_read, rom_spi_write, rom_spi_erase_sector, rom_spi_erase_block, rom_spi_erase_area,
     rom_spi_erase_chip, rom_spi_param_cfg, rom_spi_read_status, rom_spi_write_status, rom_spi_unlock, rom_spi_lock,
     rom_cache_enable, rom_cache_disable;
 
-/* console.c: the UART. */
-void console_char(char character, bool rom);
-void console_flush(void);
-/// printf for %d %u %x %X %o %c %s %p %%, with width, zero and minus; `next` gives the arguments.
-void console_format(const char *format, uint32_t (*next)(void *context), void *context, bool rom);
-/// The ROM's own messages.
-void console_rom(const char *format, ...);
 rom_function rom_printf, rom_tx_char, rom_write_char;
-
-/* random.c */
-void random_seed(uint32_t seed);
-uint32_t random_word(void);
-
-/* library.c: functions that callers on the chip find in the ROM; they run on the caller's stack. */
-void *rom_memcpy(void *to, const void *from, size_t length);
-void *rom_memmove(void *to, const void *from, size_t length);
-void *rom_memset(void *to, int value, size_t length);
-int rom_memcmp(const void *a, const void *b, size_t length);
-void rom_bzero(void *to, size_t length);
-size_t rom_strlen(const char *text);
-int rom_strcmp(const char *a, const char *b);
-int rom_strncmp(const char *a, const char *b, size_t length);
-char *rom_strcpy(char *to, const char *from);
-char *rom_strncpy(char *to, const char *from, size_t length);
-char *rom_strstr(const char *text, const char *part);
-
-/* arithmetic.c */
-uint32_t rom_udivsi3(uint32_t number, uint32_t divisor) __asm__("__udivsi3");
-uint32_t rom_umodsi3(uint32_t number, uint32_t divisor) __asm__("__umodsi3");
-int32_t rom_divsi3(int32_t number, int32_t divisor) __asm__("__divsi3");
-uint64_t rom_umulsidi3(uint32_t a, uint32_t b) __asm__("__umulsidi3");
-uint64_t rom_muldi3(uint64_t a, uint64_t b) __asm__("__muldi3");
-uint64_t rom_udivdi3(uint64_t number, uint64_t divisor) __asm__("__udivdi3");
-uint64_t rom_umoddi3(uint64_t number, uint64_t divisor) __asm__("__umoddi3");
-int64_t rom_divdi3(int64_t number, int64_t divisor) __asm__("__divdi3");
 
 /* digest.c: the ROM's MD5. */
 struct rom_md5 {

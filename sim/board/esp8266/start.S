@@ -170,12 +170,6 @@ trap_exception:
     s32i a2, a0, 80
     call0 board_exception
 
-    .global simcall
-    .align 4
-simcall:
-    simcall
-    ret
-
     .bss
     .align 16
     .global rom_frame

@@ -1,0 +1,1 @@
+#include "../../core/crc32.c"
