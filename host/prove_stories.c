@@ -10,7 +10,6 @@
 #include "host/pack/kit.h"
 #include "host/tool.h"
 
-#define USER1_MAGIC  0xeau
 #define USER1_TARGET 0x1000u
 
 /// All stories of one call.
@@ -24,12 +23,16 @@ struct stories {
     enum story now;
 };
 
-static struct kit_image image_of(const struct sim_firmware *from, bool esp32) {
+/// The image alone: behind Espressif's boot loader, a user1 image.
+static struct kit_image image_of(const struct sim_firmware *from) {
     struct firmware firmware;
-    bool user1 = !esp32 && from->size > USER1_TARGET && from->bytes[USER1_TARGET] == USER1_MAGIC;
-    uint32_t offset = user1 ? USER1_TARGET : 0;
-    firmware_read(&firmware, from->bytes + offset, from->size - offset);
-    return (struct kit_image){from->bytes + offset, from->size - offset, (uint8_t)firmware.image.kind};
+    if (from->size > USER1_TARGET) {
+        firmware_read(&firmware, from->bytes + USER1_TARGET, from->size - USER1_TARGET);
+        if (firmware.image.kind == ONESLOT_IMAGE_USER1 && firmware.error == ONESLOT_ERROR_NONE)
+            return (struct kit_image){firmware.bytes, firmware.size, ONESLOT_IMAGE_USER1};
+    }
+    firmware_read(&firmware, from->bytes, from->size);
+    return (struct kit_image){from->bytes, from->size, (uint8_t)firmware.image.kind};
 }
 
 /// A new installer: the tool's own with two bytes changed, which leaves its checksum right.
@@ -81,8 +84,8 @@ static int make_parts(struct stories *stories) {
         return tool_fail(prove->json, ONESLOT_ERROR_NONE, "the system gives no random numbers");
     }
     bool esp32 = campaign->provision.chip != NULL;
-    struct kit_image old_image = image_of(&old_firmware, esp32);
-    struct kit_image new_image = image_of(&settings->new_firmware, esp32);
+    struct kit_image old_image = image_of(&old_firmware);
+    struct kit_image new_image = image_of(&settings->new_firmware);
     if (!key_make(&stories->kit.stranger) || (!esp32 && !add_installers(stories)) ||
         !kit_create(&stories->kit, &old_image, &new_image, &old_image, settings))
         return tool_fail(prove->json, ONESLOT_ERROR_NONE, "the packages could not be made");
