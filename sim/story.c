@@ -28,18 +28,17 @@
 /// What the application does, and how it ends.
 struct plot {
     const char *asks;
-    bool trial;       ///< with what ran before as fallback
-    bool confirms;    ///< or crashes
-    const char *then; ///< what it asks for once it is confirmed
-    bool swapped;     ///< the new firmware runs at first, and the old one is asked for
-    bool installer;   ///< an installer is asked for
-    bool dead;        ///< and does not run
-    /* The end. */
-    enum sim_runs runs;
+    const char *then;   ///< what it asks for once it is confirmed
+    enum sim_runs runs; ///< at the end, as the next two
     enum oneslot_state state;
     enum oneslot_error outcome;
-    bool rises;        ///< the floor is up
-    bool journal_only; ///< nothing else is ever written
+    bool rises;        ///< at the end the floor is up
+    bool journal_only; ///< nothing but the journal is ever written
+    bool trial;        ///< with what ran before as fallback
+    bool confirms;     ///< or crashes
+    bool swapped;      ///< the new firmware runs at first, and the old one is asked for
+    bool installer;    ///< an installer is asked for
+    bool dead;         ///< and does not run
 };
 
 static const struct plot PLOTS[] = {
