@@ -9,6 +9,7 @@
 
 #include "host/file.h"
 #include "host/json.h"
+#include "host/prove_stories.h"
 #include "host/size.h"
 #include "host/tool.h"
 #include "sim/campaign.h"
@@ -32,13 +33,18 @@ static const char HELP[] =
     "  --boot BOOT.bin     Espressif's boot loader in the first sector, for user1 images\n"
     "  --flash-size SIZE   of the device (4MB)\n"
     "  --sha256            the request carries the SHA-256 of NEW (done anyway where NEW cannot prove itself)\n"
-    "  --chains N          random chains of cuts (20000)\n"
+    "  --chains N          random chains of cuts (20000; 1000 of each story)\n"
     "  --faults N          failing operations and reads (2000)\n"
-    "  --ops-step K        of the page programs amid a sector cut every K-th alone (1)\n"
+    "  --ops-step K        of the page programs amid a sector cut every K-th alone (1);\n"
+    "                      with --stories of all operations in the firmware's region\n"
     "  --seed S            of all chance (1)\n"
     "  --jobs N            processes at once (2)\n"
     "  --json[=FILE]       the figures as JSON, to FILE or instead of the text\n"
     "  --report FILE       the text to FILE as well\n"
+    "  --stories           the lives of a device with a key instead: a signed and compressed upgrade, trials "
+    "confirmed\n"
+    "                      and not, an older version, a forged package, a new installer; packages are made for it\n"
+    "  --key KEY.pem       signs them (one that is made for it)\n"
     "  --replay CASE       one case alone, step by step, by the name that a failure was given\n"
     "\n"
     "Exit status: 0 all promises kept, 1 a promise broken or no upgrade possible, 2 wrong command line.\n";
@@ -56,6 +62,8 @@ enum option_code {
     OPTION_JOBS,
     OPTION_JSON,
     OPTION_REPORT,
+    OPTION_STORIES,
+    OPTION_KEY,
     OPTION_REPLAY
 };
 
@@ -72,6 +80,8 @@ static const struct option OPTIONS[] = {
     {"jobs", required_argument, NULL, OPTION_JOBS},
     {"json", optional_argument, NULL, OPTION_JSON},
     {"report", required_argument, NULL, OPTION_REPORT},
+    {"stories", no_argument, NULL, OPTION_STORIES},
+    {"key", required_argument, NULL, OPTION_KEY},
     {"replay", required_argument, NULL, OPTION_REPLAY},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -87,6 +97,8 @@ struct prove {
     const char *json_path;
     const char *report_path;
     const char *replay;
+    const char *key;
+    bool stories;
     bool json;
     uint8_t *old_bytes; ///< as it would lie in flash from address 0 on
     uint8_t *new_bytes;
@@ -187,6 +199,12 @@ static int take_options(struct prove *prove, int argc, char **argv) {
         case OPTION_REPORT:
             prove->report_path = optarg;
             break;
+        case OPTION_STORIES:
+            prove->stories = true;
+            break;
+        case OPTION_KEY:
+            prove->key = optarg;
+            break;
         case OPTION_REPLAY:
             prove->replay = optarg;
             break;
@@ -197,8 +215,12 @@ static int take_options(struct prove *prove, int argc, char **argv) {
                 return tool_usage("prove", "\"%s\" is not a number in range", optarg);
         }
     }
+    if (prove->stories ? prove->report_path != NULL || prove->settings.sha256 : prove->key != NULL)
+        return tool_usage("prove", "--key goes with --stories; --sha256 and --report do not");
     if (argc - optind != 2)
         return tool_usage("prove", "give the old and the new firmware");
+    if (prove->settings.chains == UINT32_MAX)
+        prove->settings.chains = prove->stories ? 1000 : 20000;
     prove->old_path = argv[optind];
     prove->new_path = argv[optind + 1];
     return TOOL_OK;
@@ -507,12 +529,23 @@ static int replay(const struct prove *prove) {
     return verdict == CAMPAIGN_KEPT ? TOOL_OK : TOOL_FAILED;
 }
 
+static int tell_stories(const struct prove *prove) {
+    return prove_stories(&(struct prove_stories){.campaign = &prove->settings,
+                                                 .old_path = prove->old_path,
+                                                 .new_path = prove->new_path,
+                                                 .key = prove->key,
+                                                 .replay = prove->replay,
+                                                 .json_path = prove->json_path,
+                                                 .json = prove->json,
+                                                 .progress = isatty(STDERR_FILENO) != 0});
+}
+
 int cmd_prove(int argc, char **argv) {
     struct prove prove;
     memset(&prove, 0, sizeof prove);
     prove.settings.provision.flash_size = 4u * 1024u * 1024u;
     prove.settings.seed = 1;
-    prove.settings.chains = 20000;
+    prove.settings.chains = UINT32_MAX;
     prove.settings.faults = 2000;
     prove.settings.changes = 200;
     prove.settings.refusals = 100;
@@ -523,6 +556,8 @@ int cmd_prove(int argc, char **argv) {
     if (status == TOOL_OK) {
         if (!load_images(&prove))
             status = TOOL_FAILED;
+        else if (prove.stories)
+            status = tell_stories(&prove);
         else
             status = prove.replay ? replay(&prove) : run_campaign(&prove);
     }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "sim/device.h"
+#include "sim/jobs.h"
 #include "sim/provision.h"
 
 /// X(NAME, "name", "what is done to the device")
@@ -37,6 +38,8 @@ enum campaign_kind {
     X(LOST, "lost", "something outside of firmware, displaced sector, otadata and journal was changed")                \
     X(VIOLATION, "violation", "the flash was used against its rules")                                                  \
     X(JOURNAL, "journal", "the journal tells another outcome than the right one")                                      \
+    X(FLOOR, "floor", "a version below the floor was let in, or the floor was up before the confirmation")             \
+    X(WEAR, "wear", "a sector was erased far more often than needed")                                                  \
     X(CRASH, "crash", "the engine crashed or never came back")
 
 enum campaign_verdict {
@@ -71,7 +74,7 @@ struct campaign_settings {
 };
 
 #define CAMPAIGN_PATH      "/firmware/new.bin"
-#define CAMPAIGN_JOBS_MAX  16u
+#define CAMPAIGN_JOBS_MAX  JOBS_MAX
 #define CAMPAIGN_FAILURES  32u
 #define CAMPAIGN_CHAIN_MAX 5u
 

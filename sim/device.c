@@ -7,6 +7,7 @@
 #include "oneslot/handover.h"
 #include "oneslot/install_package.h"
 #include "oneslot/otadata.h"
+#include "oneslot/self_update.h"
 #include "sim/bootloader.h"
 
 /// Resets in a row without an application before the device counts as stuck.
@@ -76,6 +77,16 @@ enum oneslot_error sim_device_create(struct sim_device *device, const struct one
     device->nor.marks_end = layout->journal + ONESLOT_JOURNAL_SECTORS * ONESLOT_SECTOR_SIZE;
     nor_count_from_zero(&device->nor);
     return ONESLOT_ERROR_NONE;
+}
+
+void sim_device_installers(struct sim_device *device, struct sim_firmware old_installer,
+                           struct sim_firmware new_installer) {
+    device->old_installer = old_installer;
+    device->new_installer = new_installer;
+    mark_writable(device->writable, device->layout.installer, ONESLOT_INSTALLER_SIZE);
+    if (device->layout.second != 0) {
+        mark_writable(device->writable, device->layout.second, ONESLOT_INSTALLER_SIZE);
+    }
 }
 
 void sim_device_destroy(struct sim_device *device) {
@@ -174,10 +185,14 @@ static struct oneslot_install *create_installer(struct sim_device *device, const
     return install;
 }
 
-/// Runs the installer: returns whether a reset follows.
-static bool run_installer(struct sim_device *device, const struct oneslot_flash *flash,
+/// Runs the installer that lies at `running`: returns whether a reset follows.
+static bool run_installer(struct sim_device *device, const struct oneslot_flash *flash, uint32_t running,
                           bool (*run)(struct sim_device *device, struct oneslot_install *install)) {
     struct oneslot_install *install = create_installer(device, flash);
+    if (device->old_installer.bytes) {
+        install->self_update = &oneslot_self_update_in_flash;
+        install->running = running;
+    }
     jmp_buf here;
     jmp_buf *outer = device->nor.power;
     device->nor.power = &here;
@@ -203,6 +218,46 @@ static bool install_broken(struct sim_device *device, struct oneslot_install *me
     return install(device, memory);
 }
 
+/// Which installer the loader reads there, NULL for none: weak cells may show one thing now and another later.
+static const struct sim_firmware *read_installer(const struct sim_device *device, const struct oneslot_flash *flash,
+                                                 uint32_t address) {
+    const struct sim_firmware *const known[] = {&device->old_installer, &device->new_installer};
+    uint8_t bytes[ONESLOT_PAGE_SIZE];
+    bool equal[2] = {address != 0, address != 0};
+    for (uint32_t offset = 0; offset < ONESLOT_INSTALLER_SIZE && (equal[0] || equal[1]); offset += sizeof bytes) {
+        if (oneslot_flash_read(flash, address + offset, bytes, sizeof bytes) != ONESLOT_ERROR_NONE) {
+            return NULL;
+        }
+        for (uint32_t i = 0; i < 2; i++) {
+            uint32_t rest = offset < known[i]->size ? known[i]->size - offset : 0;
+            equal[i] = equal[i] && (rest == 0 || memcmp(bytes, known[i]->bytes + offset,
+                                                        rest < sizeof bytes ? rest : sizeof bytes) == 0);
+        }
+    }
+    return equal[0] ? known[0] : equal[1] ? known[1] : NULL;
+}
+
+/// Enters the installer that is to be entered, or any other that is whole. Returns whether a reset follows.
+static bool enter_installer(struct sim_device *device, const struct oneslot_flash *flash, uint32_t slot,
+                            const struct oneslot_record *record,
+                            bool (*run)(struct sim_device *device, struct oneslot_install *install)) {
+    const struct oneslot_journal journal = {flash, device->layout.journal};
+    uint32_t places[ONESLOT_BOOT_PLACES];
+    if (!device->old_installer.bytes) {
+        return run_installer(device, flash, 0, run);
+    }
+    oneslot_boot_installers(&journal, record, slot, &device->layout, places);
+    for (uint32_t i = 0; i < ONESLOT_BOOT_PLACES; i++) {
+        const struct sim_firmware *there = read_installer(device, flash, places[i]);
+        if (there) {
+            bool dead = there == &device->new_installer && device->new_installer_dead;
+            return dead || run_installer(device, flash, places[i], run);
+        }
+    }
+    device->lost_installers++;
+    return true;
+}
+
 /// One reset, as device/esp8266/loader.c does it.
 static enum next boot_once(struct sim_device *device, const struct oneslot_flash *flash) {
     struct oneslot_journal journal = {flash, device->layout.journal};
@@ -224,7 +279,7 @@ static enum next boot_once(struct sim_device *device, const struct oneslot_flash
         (void)oneslot_journal_trial_count(&journal, slot);
         return NEXT_APPLICATION;
     case ONESLOT_BOOT_INSTALLER:
-        if (run_installer(device, flash, whole ? install : install_broken)) {
+        if (enter_installer(device, flash, slot, &record, whole ? install : install_broken)) {
             return NEXT_RESET;
         }
         return record.state != ONESLOT_STATE_INSTALLING && is_whole(device, flash) ? NEXT_APPLICATION : NEXT_RESET;
@@ -288,24 +343,22 @@ static void confirm_as_vendor(struct sim_device *device, const struct oneslot_fl
     }
 }
 
-static enum oneslot_error open_device(const struct sim_device *device, struct oneslot *oneslot,
-                                      const struct oneslot_flash *flash) {
+enum oneslot_error sim_open(const struct sim_device *device, struct oneslot *oneslot,
+                            const struct oneslot_flash *flash) {
     _Alignas(4) uint8_t working[ONESLOT_LAYOUT_BUFFER];
     return device->vendor ? oneslot_open_table(oneslot, flash, working) : oneslot_open(oneslot, flash);
 }
 
-/// What the firmware does when it is started on trial.
-static void confirm(struct sim_device *device, const struct oneslot_flash *flash) {
+void sim_confirm(struct sim_device *device, const struct oneslot_flash *flash) {
     struct oneslot oneslot;
-    if (device->confirm == SIM_CONFIRM_NOT || open_device(device, &oneslot, flash) != ONESLOT_ERROR_NONE ||
+    if (device->confirm == SIM_CONFIRM_NOT || sim_open(device, &oneslot, flash) != ONESLOT_ERROR_NONE ||
         oneslot.record.state != ONESLOT_STATE_TRIAL) {
         return;
     }
-    device->nor.writable = device->application_writable;
     if (device->confirm != SIM_CONFIRM_VENDOR) {
         (void)oneslot_confirm(&oneslot);
     }
-    if (device->confirm != SIM_CONFIRM_ONESLOT) {
+    if (device->vendor && device->confirm != SIM_CONFIRM_ONESLOT) {
         confirm_as_vendor(device, flash);
     }
 }
@@ -338,6 +391,21 @@ static bool is_met(void *context, uint32_t address, bool *takes) {
     return true;
 }
 
+/// The application is started. Returns whether it resets the device.
+static bool start_application(struct sim_device *device, const struct oneslot_flash *flash) {
+    enum sim_runs runs = sim_runs(device);
+    bool resets = false;
+    device->bad_starts += runs != SIM_RUNS_OLD && runs != SIM_RUNS_NEW;
+    device->nor.writable = device->application_writable;
+    if (device->application) {
+        resets = device->application(device, flash);
+    } else {
+        sim_confirm(device, flash);
+    }
+    device->nor.writable = device->writable;
+    return resets;
+}
+
 /// One reset under ESP-IDF's boot loader.
 static enum next boot_vendor(struct sim_device *device, const struct oneslot_flash *flash) {
     const struct bootloader bootloader = {.flash = flash,
@@ -355,7 +423,7 @@ static enum next boot_vendor(struct sim_device *device, const struct oneslot_fla
         return NEXT_APPLICATION;
     }
     if (started == BOOTLOADER_FACTORY) {
-        (void)run_installer(device, flash, hand_over);
+        (void)run_installer(device, flash, 0, hand_over);
     }
     return NEXT_RESET;
 }
@@ -373,12 +441,7 @@ static enum sim_stop boot_until_started(struct sim_device *device) {
     struct oneslot_flash flash = nor_flash(&device->nor);
     while (device->resets_left-- > 0) {
         enum next next = device->vendor ? boot_vendor(device, &flash) : boot_once(device, &flash);
-        if (next == NEXT_APPLICATION) {
-            enum sim_runs runs = sim_runs(device);
-            device->bad_starts += runs != SIM_RUNS_OLD && runs != SIM_RUNS_NEW;
-            if (device->vendor) {
-                confirm(device, &flash);
-            }
+        if (next == NEXT_APPLICATION && !start_application(device, &flash)) {
             return SIM_APPLICATION;
         }
     }
@@ -424,7 +487,7 @@ static enum sim_stop ask(struct sim_device *device) {
     struct oneslot_flash flash = nor_flash(&device->nor);
     struct oneslot oneslot;
     device->nor.writable = device->application_writable;
-    device->last = open_device(device, &oneslot, &flash);
+    device->last = sim_open(device, &oneslot, &flash);
     if (device->last == ONESLOT_ERROR_NONE) {
         device->last = oneslot_request(&oneslot, asked.path, asked.options);
     }
@@ -442,6 +505,11 @@ enum sim_stop sim_request_with(struct sim_device *device, const char *path, cons
 enum sim_stop sim_request(struct sim_device *device, const char *path, const uint8_t *sha256) {
     const struct oneslot_options options = {.sha256 = sha256};
     return sim_request_with(device, path, &options);
+}
+
+bool sim_installer_at(const struct sim_device *device, uint32_t address, const struct sim_firmware *installer) {
+    return nor_equal(&device->nor, address, installer->bytes, installer->size) &&
+           !nor_weak(&device->nor, address, installer->size);
 }
 
 bool sim_untouched(const struct sim_device *device, uint32_t *address) {

@@ -3,7 +3,7 @@
  *
  * The loader's decisions are core/boot.c's, the installer is core/install.c itself; on the ESP32 family the model of
  * ESP-IDF's boot loader and core/handover.c. The application is not run: when it is started, the device says which one
- * it is; on the ESP32 family it may confirm itself.
+ * it is; it may confirm itself, and a function may act for it.
  */
 #ifndef SIM_DEVICE_H
 #define SIM_DEVICE_H
@@ -39,15 +39,28 @@ enum sim_confirm {
     SIM_CONFIRM_NOT,
     SIM_CONFIRM_ONESLOT, ///< oneslot_confirm() alone
     SIM_CONFIRM_VENDOR,  ///< ESP-IDF's call alone
-    SIM_CONFIRM_BOTH,    ///< oneslot_confirm(), then ESP-IDF's call
+    SIM_CONFIRM_BOTH,    ///< oneslot_confirm(), then ESP-IDF's call; without ESP-IDF oneslot_confirm() alone
 };
+
+struct sim_device;
+
+/// What an application does when it is started. It may write what applications write, and be cut off. Returns whether
+/// it resets the device.
+typedef bool sim_application(struct sim_device *device, const struct oneslot_flash *flash);
 
 struct sim_device {
     struct nor nor;
     struct oneslot_chip chip;
-    bool vendor;              ///< ESP-IDF's boot loader starts what there is
-    bool rollback;            ///< and knows trials
-    enum sim_confirm confirm; ///< of a firmware on trial; with `vendor` alone
+    bool vendor;                  ///< ESP-IDF's boot loader starts what there is
+    bool rollback;                ///< and knows trials
+    enum sim_confirm confirm;     ///< of a firmware on trial
+    sim_application *application; ///< NULL: it only confirms itself, as `confirm` says
+    const void *application_context;
+    uint32_t notes; ///< for `application` to tell whoever watches; power cuts do not touch them
+    /// Installers that are told apart by their bytes; none: there always is one, which is never replaced.
+    struct sim_firmware old_installer;
+    struct sim_firmware new_installer;
+    bool new_installer_dead; ///< it hangs until the watchdog bites
     struct oneslot_layout layout;
     struct sim_firmware old_firmware;
     struct sim_firmware new_firmware;
@@ -61,6 +74,7 @@ struct sim_device {
     uint32_t installs;             ///< runs of the installer so far
     enum oneslot_error last;       ///< what the last of them returned
     uint32_t bad_starts;           ///< applications started that were neither old nor new, or weak
+    uint32_t lost_installers;      ///< resets at which an installer was needed and none was whole
     uint32_t resets_left;
 };
 
@@ -87,6 +101,18 @@ bool sim_untouched(const struct sim_device *device, uint32_t *address);
 
 /// The newest journal record as a reader finds it now.
 enum oneslot_error sim_journal(struct sim_device *device, struct oneslot_record *record);
+
+/// Lets installers replace each other: their places may be written from now on. Before any copy is made.
+void sim_device_installers(struct sim_device *device, struct sim_firmware old_installer,
+                           struct sim_firmware new_installer);
+
+/// Whether that installer lies at `address`, whole and without weak cells.
+bool sim_installer_at(const struct sim_device *device, uint32_t address, const struct sim_firmware *installer);
+
+/// For a sim_application: Oneslot as applications see it, and the confirmation that device->confirm asks for.
+enum oneslot_error sim_open(const struct sim_device *device, struct oneslot *oneslot,
+                            const struct oneslot_flash *flash);
+void sim_confirm(struct sim_device *device, const struct oneslot_flash *flash);
 
 /// The application's part: writes a request as oneslot_request() does. A planned cut may strike.
 enum sim_stop sim_request(struct sim_device *device, const char *path, const uint8_t *sha256);

@@ -296,6 +296,8 @@ static void describe_firmware(struct oneslot_record *record, const struct sim_pr
     oneslot_source_set_view(&source, record->installed_size, view_memory, (void *)bytes);
     (void)oneslot_image_probe(&image, &source); // What no kind is known of stays NONE.
     record->installed_kind = (uint8_t)image.kind;
+    oneslot_version_encode(record->image_version, &provision->version);
+    oneslot_version_encode(record->floor, &provision->version);
     memcpy(&record->header, bytes, sizeof record->header);
     br_sha256_init(&sha256);
     br_sha256_update(&sha256, bytes, record->installed_size);

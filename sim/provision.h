@@ -14,6 +14,7 @@
 #include "oneslot/layout.h"
 #include "oneslot/map.h"
 #include "oneslot/trust.h"
+#include "oneslot/version.h"
 
 /// A file to be put on the file system. Directories on its way are made.
 struct sim_file {
@@ -38,6 +39,7 @@ struct sim_provision {
     /// family from its partition's start.
     const uint8_t *firmware;
     uint32_t firmware_size;
+    struct oneslot_version version; ///< of the firmware, which is confirmed; zero: not known
     uint32_t reserved; ///< address of the reserved area, which ends the firmware's region; 0: 0xf4000, 0x1e0000
     uint32_t fs_start; ///< 0: the first megabyte's end, the second's
     uint32_t fs_size;  ///< 0: up to the SDK's five sectors at the end of flash; on the ESP32 family up to its end

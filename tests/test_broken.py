@@ -9,7 +9,8 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "broken"))
 from variants import (ESP32_VARIANTS, HANDOVER_VARIANTS, IMAGE_ESP32_VARIANTS, JOURNAL_VARIANTS,  # noqa: E402
-                      OTADATA_VARIANTS, PACKAGE_VARIANTS, SAVE_VARIANTS, SELF_UPDATE_VARIANTS, VARIANTS)
+                      OTADATA_VARIANTS, PACKAGE_VARIANTS, SAVE_VARIANTS, SELF_UPDATE_VARIANTS, STORY_VARIANTS,
+                      VARIANTS)
 
 CFLAGS = ["-std=c11", "-O2", "-w", "-D_DEFAULT_SOURCE", "-DLFS_NO_DEBUG", "-DLFS_NO_WARN", "-DLFS_NO_ERROR",
           "-DLFS_NO_ASSERT"]
@@ -118,3 +119,20 @@ ESP32_TESTS = [("test_otadata.c", variant) for variant in OTADATA_VARIANTS] + \
 def test_a_broken_part_of_the_esp32_family_is_caught_by_its_own_test(repo, build, tmp_path, test, variant):
     program = build_campaign(repo, build, tmp_path, variant, (test, "synthetic_esp32.c"), ("-lcmocka",))
     assert run_campaign(program)[0] > 0, f"not caught: {variant.what}"
+
+
+STORIES = ("broken/small_stories.c", "story/small_story.c", "synthetic.c", "synthetic_esp32.c", "../host/pack/kit.c",
+           "../host/pack/build.c", "../host/pack/compress.c", "../host/pack/filter.c")
+
+
+def test_the_stories_of_the_engine_as_it_is_end_well(repo, build, tmp_path):
+    status, said = run_campaign(build_campaign(repo, build, tmp_path, None, STORIES, ("-llzma",)))
+    assert (status, said.split(":")[0]) == (0, "kept"), said
+
+
+@pytest.mark.parametrize("variant", STORY_VARIANTS, ids=lambda variant: variant.name)
+def test_a_broken_engine_is_caught_in_a_story(repo, build, tmp_path, variant):
+    program = build_campaign(repo, build, tmp_path, variant, STORIES, ("-llzma",))
+    status, said = run_campaign(program, *(variant.story,) if variant.story else ())
+    assert status == 1, f"not caught: {variant.what}; the stories say: {said}"
+    assert said.split(":")[0] in variant.verdicts, said

@@ -142,3 +142,35 @@ def test_real_firmware_keeps_all_promises(oneslot, firmware, kind):
                          timeout=600).json
     assert figures["failures"] == 0 and figures["cuts"] > 1000
     assert figures["sha256_in_request"] == kind.startswith("NodeMCU")
+
+
+STORIES = ("upgrade", "confirm", "fallback", "life", "downgrade", "forged", "installer", "dead-installer")
+SHORT = ("--stories", "--ops-step", "400", "--chains", "4")
+
+
+def test_the_stories_of_a_device_are_told_as_json(oneslot, images, tmp_path):
+    oneslot.ok("keygen", "-o", tmp_path / "key.pem")
+    figures = oneslot.ok("prove", *images, *SHORT, "--key", tmp_path / "key.pem", "--json", timeout=600).json
+    assert figures["ok"] and tuple(story["story"] for story in figures["stories"]) == STORIES
+    for story in figures["stories"]:
+        assert story["failures"] == 0 and story["cases"] == story["verdicts"]["kept"] == sum(story["ends"].values())
+        assert story["cuts"] >= story["cases"] > 4 and story["ends"]["none"] == 0
+        assert story["wear_max"] >= story["wear"]
+
+
+def test_one_case_of_a_story_is_lived_again(oneslot, images):
+    said = oneslot.ok("prove", *images, "--stories", "--replay", "downgrade:1:cut:3:mix-weak").out
+    assert "cut at operation 3" in said and "end: told" in said
+    for name in ("nothing:1:cut:3:mix", "downgrade", "downgrade:1:cut:9999:mix"):
+        assert oneslot("prove", *images, "--stories", "--replay", name).status == 1
+
+
+@pytest.mark.parametrize("line", [("--key", "key.pem"), ("--stories", "--sha256"), ("--stories", "--report", "r.txt")])
+def test_options_that_do_not_go_together_are_status_2(oneslot, images, line):
+    assert oneslot("prove", *images, *line).status == 2
+
+
+def test_a_key_that_cannot_sign_is_said_so(oneslot, images, tmp_path):
+    oneslot.ok("keygen", "-o", tmp_path / "key.pem", "--public", tmp_path / "pub.pem")
+    said = oneslot("prove", *images, "--stories", "--key", tmp_path / "pub.pem")
+    assert said.status == 1 and "public key" in said.err

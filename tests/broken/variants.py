@@ -15,6 +15,7 @@ class Variant:
     edits: tuple
     verdicts: tuple
     more: tuple = ()  # (file, edits) of further files
+    story: str = ""  # the one that shows it, where it takes a cut
 
 
 NO_READ_BACK = ("    return holds ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_FLASH_VERIFY;\n",
@@ -277,4 +278,58 @@ IMAGE_ESP32_VARIANTS = (
     Variant("any_chip", "an image for another chip of the family passes", "image_allowed.c", (
         ("    if (image->chip != limits->chip) {\n", "    if (false) {\n"),
     ), ("failed",)),
+)
+
+# Faults that the life of a device must show.
+STORY_VARIANTS = (
+    Variant("floor_before_confirm", "the floor rises when the trial begins", "install.c", (
+        ("    if (record->trial_boots == 0) {\n        oneslot_version_raise", "    {\n        oneslot_version_raise"),
+    ), ("refused", "floor")),
+    Variant("trial_boot_not_counted", "a boot of a trial is not counted", "journal.c", (
+        ("    uint32_t address = slot_address(journal, slot) + ONESLOT_MARKS_OFFSET + used * 4u;\n",
+         "    uint32_t address = slot_address(journal, slot) + ONESLOT_MARKS_OFFSET + used * 4u;\n"
+         "    if (used < ONESLOT_TRIAL_MAX) {\n        return ONESLOT_ERROR_NONE;\n    }\n"),
+    ), ("refused",)),
+    Variant("confirm_forgets_the_floor", "a confirmation does not raise the floor", "api.c", (
+        ("    oneslot_version_raise(oneslot->record.floor, oneslot->record.image_version);\n", ""),
+    ), ("refused",)),
+    Variant("no_floor_at_all", "a version below the floor passes", "install_package.c", (
+        ("        .floor = of_application ? &floor : NULL,\n", ""),
+    ), ("refused",)),
+    Variant("erased_before_the_version_is_known", "the flash is erased before the package was looked at", "install.c", (
+        ("    *committed = false;\n    take_path(install, attempt->path);\n",
+         "    *committed = false;\n    take_path(install, attempt->path);\n"
+         "    (void)oneslot_flash_erase_sector(install->flash, 4u * ONESLOT_SECTOR_SIZE);\n"),
+    ), ("refused", "wrong", "brick")),
+    Variant("trial_before_proof", "the journal says trial before the image in flash was read back", "install_steps.c", (
+        ("    const struct oneslot_record *record = &install->record;\n    br_sha256_context sha256;\n",
+         "    if (install->record.trial_boots > 0) {\n"
+         "        struct oneslot_record trial = install->record;\n"
+         "        memset(trial.plan, 0, sizeof trial.plan);\n"
+         "        memcpy(trial.previous.image, trial.installed, sizeof trial.previous.image);\n"
+         "        trial.state = ONESLOT_STATE_TRIAL;\n"
+         "        (void)oneslot_journal_append(&install->journal, &trial, &install->slot);\n    }\n"
+         "    const struct oneslot_record *record = &install->record;\n    br_sha256_context sha256;\n"),
+    ), ("wrong", "journal", "brick"), (), "confirm"),
+    Variant("exchanged_after_a_cut", "after a cut a file that nobody has signed goes on", "install.c", (
+        ("    error = prove(install, &(struct demand){.image = proven, .known = back});\n",
+         "    error = oneslot_source_open(&install->source, install->flash, &install->map, install->path);\n"
+         "    if (error == ONESLOT_ERROR_NONE && install->trust.count > 0) {\n"
+         "        install->trust.count = 0;\n"
+         "        oneslot_source_close(&install->source);\n"
+         "        error = prove(install, &(struct demand){.known = true});\n    }\n"),
+    ), ("wrong", "brick", "journal"), (("install_steps.c", (NO_VERIFY,)),), "upgrade"),
+    Variant("fallback_without_its_journal", "the journal of a trial does not say what ran before", "install.c", (
+        ("        memcpy(record->previous.image, record->installed, sizeof record->previous.image);\n", ""),
+    ), ("refused",)),
+    Variant("cut_asks_for_a_signature", "after a cut a fallback that nobody has signed is refused", "install.c", (
+        ("{.image = proven, .known = back}", "{.image = proven, .known = false}"),
+    ), ("brick", "wrong", "journal"), (), "fallback"),
+    Variant("entered_for_ever", "that the new installer was entered is not counted", "boot.c", (
+        ("oneslot_journal_trial_count(journal, slot) != ONESLOT_ERROR_NONE", "false"),
+    ), ("refused",)),
+    Variant("home_before_it_is_there", "the journal names home before the copy is whole", "self_update.c", (
+        ("        enum oneslot_error error = append(install, running, running);\n",
+         "        enum oneslot_error error = append(install, install->layout.installer, 0);\n"),
+    ), ("brick", "journal", "wrong"), (), "installer"),
 )
