@@ -2,6 +2,7 @@
 
 #include "oneslot/chip.h"
 
+// NOLINTNEXTLINE(readability-non-const-parameter): an oneslot_layout_reader, and others fill the working memory.
 static enum oneslot_error read_layout(const struct oneslot_flash *flash, struct oneslot_layout *layout,
                                       uint8_t *working) {
     (void)working;

@@ -14,6 +14,8 @@
 /// The digest alone.
 #define TRAILER (4u + 4u + 32u)
 #define PIECE   4096u
+/// Where the header of an ESP32 family's image has the chip's number (ESP-IDF, esp_app_format.h, esp_image_header_t).
+#define CHIP_NUMBER 12u
 
 /// A saving under way.
 struct save {
@@ -21,6 +23,7 @@ struct save {
     const struct oneslot_save_options *options;
     oneslot_save_write *write;
     uint32_t target; ///< flash address of the image's first byte
+    uint16_t chip;   ///< ONESLOT_CHIP_*
     uint32_t done;   ///< bytes read in the passes before this one
     bool compressed;
     struct oneslot_unpack_stream stream;
@@ -142,7 +145,7 @@ static void make_list(struct save *save) {
     const struct oneslot_record *record = &save->oneslot->record;
     const struct oneslot_unpack_stream *stream = &save->stream;
     uint8_t *to = save->list + 4;
-    to = put_half(put_entry(to, ONESLOT_TLV_CHIP | ONESLOT_TLV_CRITICAL, 2), ONESLOT_CHIP_ESP8266);
+    to = put_half(put_entry(to, ONESLOT_TLV_CHIP | ONESLOT_TLV_CRITICAL, 2), save->chip);
     if (record->installed_kind != 0) {
         to = put_bytes(put_entry(to, ONESLOT_TLV_KIND, 1), &record->installed_kind, 1);
     }
@@ -199,6 +202,35 @@ static enum oneslot_error write_package(struct save *save) {
 
 /* Both */
 
+static uint8_t filter_of(uint16_t chip) {
+    switch (chip) {
+    case ONESLOT_CHIP_ESP8266:
+        return ONESLOT_FILTER_LX106;
+    case ONESLOT_CHIP_ESP32:
+    case ONESLOT_CHIP_ESP32S2:
+    case ONESLOT_CHIP_ESP32S3:
+        return ONESLOT_FILTER_LX6;
+    default:
+        return ONESLOT_FILTER_RISCV; // all that came later
+    }
+}
+
+/// The chip's number: an application of the ESP32 family names it. The filter is the one that its code asks for.
+static enum oneslot_error find_chip(struct save *save) {
+    uint8_t number[2];
+    save->chip = ONESLOT_CHIP_ESP8266;
+    if (save->oneslot->layout.application != 0) {
+        uint32_t address = save->target + CHIP_NUMBER;
+        enum oneslot_error error = oneslot_flash_read(&save->oneslot->flash, address, number, sizeof number);
+        if (error != ONESLOT_ERROR_NONE) {
+            return error;
+        }
+        save->chip = (uint16_t)(number[0] | number[1] << 8);
+    }
+    save->stream.filter = filter_of(save->chip);
+    return ONESLOT_ERROR_NONE;
+}
+
 /// What runs, as the journal has it.
 static enum oneslot_error find_image(struct save *save) {
     struct oneslot *oneslot = save->oneslot;
@@ -214,12 +246,12 @@ static enum oneslot_error find_image(struct save *save) {
     if (record->state == ONESLOT_STATE_INSTALLING) {
         return ONESLOT_ERROR_BUSY;
     }
-    save->target = record->installed_kind == ONESLOT_IMAGE_USER1 ? ONESLOT_SECTOR_SIZE : 0;
+    save->target =
+        oneslot->layout.application + (record->installed_kind == ONESLOT_IMAGE_USER1 ? ONESLOT_SECTOR_SIZE : 0);
     save->stream.size = record->installed_size;
-    save->stream.filter = ONESLOT_FILTER_LX106;
     bool known = record->installed_size > 0 && !is_zero(record->installed, sizeof record->installed) &&
                  record->installed_size <= oneslot->layout.firmware - save->target;
-    return known ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_IMAGE_NOT_KNOWN;
+    return known ? find_chip(save) : ONESLOT_ERROR_IMAGE_NOT_KNOWN;
 }
 
 enum oneslot_error oneslot_save(struct oneslot *oneslot, const struct oneslot_save_options *options,

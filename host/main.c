@@ -35,7 +35,7 @@ static const struct command COMMANDS[] = {
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof COMMANDS[0])
 
 static void print_help(void) {
-    puts("oneslot: upgrades the firmware of an ESP8266 in place, from a file on its own file system\n"
+    puts("oneslot: upgrades the firmware of an ESP8266 or ESP32 in place, from a file on its own file system\n"
          "\n"
          "usage: oneslot COMMAND [options] ...\n"
          "       oneslot COMMAND --help\n");

@@ -36,16 +36,16 @@ static struct kit_image image_of(const struct sim_firmware *from) {
 }
 
 /// A new installer: the tool's own with two bytes changed, which leaves its checksum right.
-static bool add_installers(struct stories *stories) {
+static bool add_installers(struct stories *stories, const uint8_t *start, const uint8_t *end) {
     struct story_settings *settings = &stories->settings;
-    uint32_t size = (uint32_t)(embedded_installer_end - embedded_installer);
+    uint32_t size = (uint32_t)(end - start);
     stories->installer = malloc(size);
     if (!stories->installer)
         return false;
-    memcpy(stories->installer, embedded_installer, size);
+    memcpy(stories->installer, start, size);
     stories->installer[size / 2] ^= 1;
     stories->installer[size / 2 + 1] ^= 1;
-    settings->provision.installer = embedded_installer;
+    settings->provision.installer = start;
     settings->provision.installer_size = size;
     settings->new_installer = (struct sim_firmware){stories->installer, size};
     return true;
@@ -86,7 +86,8 @@ static int make_parts(struct stories *stories) {
     bool esp32 = campaign->provision.chip != NULL;
     struct kit_image old_image = image_of(&old_firmware);
     struct kit_image new_image = image_of(&settings->new_firmware);
-    if (!key_make(&stories->kit.stranger) || (!esp32 && !add_installers(stories)) ||
+    if (!key_make(&stories->kit.stranger) ||
+        (!esp32 && !add_installers(stories, embedded_installer, embedded_installer_end)) ||
         !kit_create(&stories->kit, &old_image, &new_image, &old_image, settings))
         return tool_fail(prove->json, ONESLOT_ERROR_NONE, "the packages could not be made");
     return TOOL_OK;

@@ -10,11 +10,13 @@
 #include <lzma.h>
 
 #include "bearssl_hash.h"
+#include "oneslot/chip.h"
 #include "oneslot/package.h"
 #include "oneslot/save.h"
 #include "sim/device.h"
 #include "sim/provision.h"
 #include "tests/synthetic.h"
+#include "tests/synthetic_esp32.h"
 
 #define FLASH_SIZE 0x200000u
 #define RESERVED   0xf4000u
@@ -296,6 +298,52 @@ static void another_header(struct oneslot_record *record) {
 
 static void no_change(struct oneslot_record *record) {
     (void)record;
+}
+
+static void an_application_of_the_esp32_family_is_saved_for_its_chip(void **state) {
+    static const struct {
+        uint16_t chip;
+        uint8_t filter;
+    } cases[] = {
+        {ONESLOT_CHIP_ESP32, ONESLOT_FILTER_LX6},
+        {ONESLOT_CHIP_ESP32S3, ONESLOT_FILTER_LX6},
+        {ONESLOT_CHIP_ESP32C3, ONESLOT_FILTER_RISCV},
+    };
+    static uint8_t image[0x9000];
+    static _Alignas(4) uint8_t working[ONESLOT_LAYOUT_BUFFER];
+    uint8_t *flash_4m = malloc(0x400000u);
+    (void)state;
+    assert_non_null(flash_4m);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct oneslot_chip of;
+        struct oneslot oneslot;
+        struct oneslot_package package;
+        struct file file = empty_file();
+        oneslot_esp32_chip(&of, cases[i].chip, 0);
+        synthetic_esp32(image, sizeof image, cases[i].chip, 5, 0);
+        memset(image + 0x4000, 0x13, 0x4000);
+        synthetic_esp32_seal(image, sizeof image);
+        const struct sim_provision parts = {
+            .flash_size = 0x400000u, .chip = &of, .firmware = image, .firmware_size = sizeof image};
+        assert_int_equal(sim_provision(flash_4m, &parts, NULL), ONESLOT_ERROR_NONE);
+        chip = (struct sim_memory){flash_4m, 0x400000u};
+        struct oneslot_flash flash = sim_memory_flash(&chip);
+        assert_int_equal(oneslot_open_table(&oneslot, &flash, working), ONESLOT_ERROR_NONE);
+        struct oneslot_save_options options = {
+            .memory = memory, .memory_size = ONESLOT_PACK_MEMORY_MOST, .context = &file, .begin = begin};
+        assert_int_equal(oneslot_save(&oneslot, &options, take), ONESLOT_ERROR_NONE);
+        assert_true(assert_holds(&file, image, sizeof image, &package));
+        assert_int_equal(package.chip, cases[i].chip);
+        assert_int_equal(package.kind, ONESLOT_IMAGE_ESP32);
+        assert_int_equal(package.parameters[0], cases[i].filter);
+        file.size = 0;
+        options.plain = true;
+        assert_int_equal(oneslot_save(&oneslot, &options, take), ONESLOT_ERROR_NONE);
+        assert_int_equal(file.size, sizeof image);
+        assert_memory_equal(file.bytes, image, sizeof image);
+        free(file.bytes);
+    }
+    free(flash_4m);
 }
 
 static void what_is_not_known_or_not_right_is_named_before_a_byte_is_written(void **state) {
@@ -584,6 +632,7 @@ int main(void) {
         cmocka_unit_test(a_package_holds_the_image_whatever_memory_there_is),
         cmocka_unit_test(bytes_that_do_not_compress_go_into_a_package_as_they_are),
         cmocka_unit_test(a_user1_image_is_saved_without_the_boot_loader_before_it),
+        cmocka_unit_test(an_application_of_the_esp32_family_is_saved_for_its_chip),
         cmocka_unit_test(what_is_not_known_or_not_right_is_named_before_a_byte_is_written),
         cmocka_unit_test(bytes_2_and_3_of_the_device_do_not_matter_but_all_others_do),
         cmocka_unit_test(what_the_callbacks_say_is_passed_up),

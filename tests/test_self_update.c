@@ -413,6 +413,7 @@ static void at_any_cut_there_is_an_installer_to_enter(uint32_t second, bool dead
         }
         cut(&bench, at, (enum nor_tear)nor_random_below(&random, NOR_TEAR_COUNT), 1 + at % CHAIN, &random);
     }
+    print_message("%u operations, %u cases\n", operations, operations * (NOR_TEAR_COUNT + 1u));
     nor_destroy(&bench.nor);
 }
 

@@ -332,10 +332,11 @@ static bool check_journal(const struct move *move, const struct oneslot_layout *
                                 (int)sizeof record.path, record.path);
     }
     if (record.installer != 0 || record.installer_before != 0) {
-        return flash_map_refuse(move->reason,
-                                "the installer of this device was replaced and lies at 0x%x, which the old map does not "
-                                "say: make its flash anew with oneslot image",
-                                record.installer != 0 ? record.installer : layout->installer);
+        return flash_map_refuse(
+            move->reason,
+            "the installer of this device was replaced and lies at 0x%x, which the old map does not "
+            "say: make its flash anew with oneslot image",
+            record.installer != 0 ? record.installer : layout->installer);
     }
     return true;
 }
