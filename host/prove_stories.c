@@ -10,7 +10,6 @@
 #include "host/pack/kit.h"
 #include "host/tool.h"
 
-#define USER1_MAGIC  0xeau
 #define USER1_TARGET 0x1000u
 
 /// All stories of one call.
@@ -24,25 +23,29 @@ struct stories {
     enum story now;
 };
 
-static struct kit_image image_of(const struct sim_firmware *from, bool esp32) {
+/// The image alone: behind Espressif's boot loader, a user1 image.
+static struct kit_image image_of(const struct sim_firmware *from) {
     struct firmware firmware;
-    bool user1 = !esp32 && from->size > USER1_TARGET && from->bytes[USER1_TARGET] == USER1_MAGIC;
-    uint32_t offset = user1 ? USER1_TARGET : 0;
-    firmware_read(&firmware, from->bytes + offset, from->size - offset);
-    return (struct kit_image){from->bytes + offset, from->size - offset, (uint8_t)firmware.image.kind};
+    if (from->size > USER1_TARGET) {
+        firmware_read(&firmware, from->bytes + USER1_TARGET, from->size - USER1_TARGET);
+        if (firmware.image.kind == ONESLOT_IMAGE_USER1 && firmware.error == ONESLOT_ERROR_NONE)
+            return (struct kit_image){firmware.bytes, firmware.size, ONESLOT_IMAGE_USER1};
+    }
+    firmware_read(&firmware, from->bytes, from->size);
+    return (struct kit_image){from->bytes, from->size, (uint8_t)firmware.image.kind};
 }
 
 /// A new installer: the tool's own with two bytes changed, which leaves its checksum right.
-static bool add_installers(struct stories *stories) {
+static bool add_installers(struct stories *stories, const uint8_t *start, const uint8_t *end) {
     struct story_settings *settings = &stories->settings;
-    uint32_t size = (uint32_t)(embedded_installer_end - embedded_installer);
+    uint32_t size = (uint32_t)(end - start);
     stories->installer = malloc(size);
     if (!stories->installer)
         return false;
-    memcpy(stories->installer, embedded_installer, size);
+    memcpy(stories->installer, start, size);
     stories->installer[size / 2] ^= 1;
     stories->installer[size / 2 + 1] ^= 1;
-    settings->provision.installer = embedded_installer;
+    settings->provision.installer = start;
     settings->provision.installer_size = size;
     settings->new_installer = (struct sim_firmware){stories->installer, size};
     return true;
@@ -81,9 +84,10 @@ static int make_parts(struct stories *stories) {
         return tool_fail(prove->json, ONESLOT_ERROR_NONE, "the system gives no random numbers");
     }
     bool esp32 = campaign->provision.chip != NULL;
-    struct kit_image old_image = image_of(&old_firmware, esp32);
-    struct kit_image new_image = image_of(&settings->new_firmware, esp32);
-    if (!key_make(&stories->kit.stranger) || (!esp32 && !add_installers(stories)) ||
+    struct kit_image old_image = image_of(&old_firmware);
+    struct kit_image new_image = image_of(&settings->new_firmware);
+    if (!key_make(&stories->kit.stranger) ||
+        (!esp32 && !add_installers(stories, embedded_installer, embedded_installer_end)) ||
         !kit_create(&stories->kit, &old_image, &new_image, &old_image, settings))
         return tool_fail(prove->json, ONESLOT_ERROR_NONE, "the packages could not be made");
     return TOOL_OK;

@@ -280,22 +280,28 @@ static enum oneslot_error view_memory(void *context, struct oneslot_source *sour
     return ONESLOT_ERROR_NONE;
 }
 
-/// What the journal knows of the image that runs, as `oneslot image` writes it.
-static void describe_firmware(struct oneslot_record *record, const struct sim_provision *provision) {
-    static const uint8_t user1_magic = 0xea;
-    const uint8_t *bytes = provision->firmware;
-    bool user1 = provision->firmware_size > ONESLOT_SECTOR_SIZE && bytes[ONESLOT_SECTOR_SIZE] == user1_magic;
-    uint32_t target = user1 ? ONESLOT_SECTOR_SIZE : 0;
+/// Looks at the image that begins at `target` of the firmware. What no kind is known of stays NONE.
+static enum oneslot_image_kind kind_at(const struct sim_provision *provision, uint32_t target) {
     struct oneslot_source source;
     struct oneslot_image image;
-    br_sha256_context sha256;
     memset(&source, 0, sizeof source);
     memset(&image, 0, sizeof image);
-    bytes += target;
+    if (target >= provision->firmware_size) {
+        return ONESLOT_IMAGE_NONE;
+    }
+    oneslot_source_set_view(&source, provision->firmware_size - target, view_memory,
+                            (void *)(provision->firmware + target));
+    return oneslot_image_probe(&image, &source) == ONESLOT_ERROR_NONE ? image.kind : ONESLOT_IMAGE_NONE;
+}
+
+/// What the journal knows of the image that runs, as `oneslot image` writes it.
+static void describe_firmware(struct oneslot_record *record, const struct sim_provision *provision) {
+    bool user1 = !provision->chip && kind_at(provision, ONESLOT_SECTOR_SIZE) == ONESLOT_IMAGE_USER1;
+    uint32_t target = user1 ? ONESLOT_SECTOR_SIZE : 0;
+    const uint8_t *bytes = provision->firmware + target;
+    br_sha256_context sha256;
     record->installed_size = provision->firmware_size - target;
-    oneslot_source_set_view(&source, record->installed_size, view_memory, (void *)bytes);
-    (void)oneslot_image_probe(&image, &source); // What no kind is known of stays NONE.
-    record->installed_kind = (uint8_t)image.kind;
+    record->installed_kind = (uint8_t)kind_at(provision, target);
     oneslot_version_encode(record->image_version, &provision->version);
     oneslot_version_encode(record->floor, &provision->version);
     memcpy(&record->header, bytes, sizeof record->header);

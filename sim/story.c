@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "oneslot/otadata.h"
 #include "sim/case.h"
 
 #define MESSAGE_SIZE 160u
@@ -27,18 +28,17 @@
 /// What the application does, and how it ends.
 struct plot {
     const char *asks;
-    bool trial;       ///< with what ran before as fallback
-    bool confirms;    ///< or crashes
-    const char *then; ///< what it asks for once it is confirmed
-    bool swapped;     ///< the new firmware runs at first, and the old one is asked for
-    bool installer;   ///< an installer is asked for
-    bool dead;        ///< and does not run
-    /* The end. */
-    enum sim_runs runs;
+    const char *then;   ///< what it asks for once it is confirmed
+    enum sim_runs runs; ///< at the end, as the next two
     enum oneslot_state state;
     enum oneslot_error outcome;
-    bool rises;        ///< the floor is up
-    bool journal_only; ///< nothing else is ever written
+    bool rises;        ///< at the end the floor is up
+    bool journal_only; ///< nothing but the journal is ever written
+    bool trial;        ///< with what ran before as fallback
+    bool confirms;     ///< or crashes
+    bool swapped;      ///< the new firmware runs at first, and the old one is asked for
+    bool installer;    ///< an installer is asked for
+    bool dead;         ///< and does not run
 };
 
 static const struct plot PLOTS[] = {
@@ -371,6 +371,20 @@ static void note_missing_end(struct run *run) {
                 oneslot_error_text(error != ONESLOT_ERROR_NONE ? error : (enum oneslot_error)record.outcome));
 }
 
+/// Whether a firmware that does not confirm itself is started again and again although it is on trial. A cut while
+/// ESP-IDF's boot loader itself rewrote its entry has left no state in it that it knows, so that it takes it for good;
+/// neither the installer nor anything of ours is ever started then.
+static bool trial_is_unseen(const struct run *run) {
+    struct sim_device *device = (struct sim_device *)&run->at.device;
+    struct oneslot_flash flash = nor_flash(&device->nor);
+    struct oneslot_record record;
+    struct oneslot_otadata entry;
+    bool on_trial = sim_journal(device, &record) == ONESLOT_ERROR_NONE && record.state == ONESLOT_STATE_TRIAL;
+    return device->vendor && on_trial && !run->told->plot->confirms && sim_runs(device) == SIM_RUNS_NEW &&
+           oneslot_otadata_read(&flash, device->layout.otadata, &entry, NULL) == ONESLOT_ERROR_NONE &&
+           entry.state > ONESLOT_OTA_ABORTED;
+}
+
 /// Boots until the story has come to an end and checks every promise. What it has come to it must not leave again; the
 /// journal may still waver (a cut has left its newest seal half-way), as long as the same firmware runs.
 static void check_end(struct run *run) {
@@ -378,7 +392,13 @@ static void check_end(struct run *run) {
     enum sim_runs runs = SIM_RUNS_NEITHER;
     bool rests = false;
     for (uint32_t boot = 0; boot < CASE_BOOTS_TO_REST && (!rests || boot < CASE_BOOTS_LEAST); boot++) {
-        if (!case_check_started(&run->at, case_power_on(&run->at)) || !check_story(run)) {
+        enum sim_stop stop = case_power_on(&run->at);
+        if (stop == SIM_STUCK && trial_is_unseen(run)) {
+            run->end = STORY_END_UNSEEN;
+            (void)check_story(run);
+            return;
+        }
+        if (!case_check_started(&run->at, stop) || !check_story(run)) {
             return;
         }
         enum story_end end = end_of(run->told, device, run->at.result->cuts, run->exchanged);
@@ -490,11 +510,11 @@ static bool tell_once(struct told *told, struct story_report *report, char *mess
                  (unsigned)device.nor.violation_address);
     } else if (!sim_untouched(&device, &address)) {
         snprintf(message, MESSAGE_SIZE, "the sector at 0x%06x was changed", (unsigned)address);
-    } else if (rise < 0 || (rise > 0) != told->plot->rises || (device.notes & ~NOTE_CONFIRMING) != 0) {
-        snprintf(message, MESSAGE_SIZE, "the floor is not where it should be");
     } else if (end_of(told, &device, 0, false) != STORY_END_TOLD) {
         snprintf(message, MESSAGE_SIZE, "%s runs, the journal says state %u, \"%s\"", sim_runs_text(sim_runs(&device)),
                  told->end.state, oneslot_error_text((enum oneslot_error)told->end.outcome));
+    } else if (rise < 0 || (rise > 0) != told->plot->rises || (device.notes & ~NOTE_CONFIRMING) != 0) {
+        snprintf(message, MESSAGE_SIZE, "the floor is not where it should be");
     } else {
         well = true;
     }

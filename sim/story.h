@@ -35,7 +35,8 @@ enum story {
     X(EXPIRED, "expired")   /* cuts used up the boots of a trial that would have been confirmed */                     \
     X(GIVEN_UP, "given-up") /* a cut in the new installer's first run: the old one is back */                          \
     X(REFUSED, "refused")   /* the file was exchanged before anything was touched */                                   \
-    X(MENDED, "mended")     /* the file was exchanged amid the installation: the fallback was put back */
+    X(MENDED, "mended")     /* the file was exchanged amid the installation: the fallback was put back */              \
+    X(UNSEEN, "unseen")     /* ESP-IDF's boot loader was cut in its own writing and has forgotten the trial */
 
 enum story_end {
 #define STORY_END_VALUE(name, text) STORY_END_##name,

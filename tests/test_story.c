@@ -15,7 +15,7 @@
 #define CHANGES 10u
 #else
 #define STEP    1u
-#define CHAINS  120u
+#define CHAINS  60u
 #define CHANGES 40u
 #endif
 
@@ -28,10 +28,12 @@ static void live(enum story story, const struct story_settings *settings, struct
     if (campaign_failures(campaign) > 0) {
         fail_msg("%s:%s: %s", story_name(story), campaign->failure[0].name, campaign->failure[0].text);
     }
-    print_message("%s: %u operations, %u cases, %u cuts, wear %u and %u, expired %u, given up %u, mended %u\n",
+    print_message("%s: %u operations, %u cases, %u cuts, wear %u and %u, expired %u, given up %u, mended %u, "
+                  "unseen %u\n",
                   story_name(story), campaign->operations, (unsigned)campaign->cases, (unsigned)campaign->cuts,
                   report->wear, campaign->wear_max, (unsigned)report->ends[STORY_END_EXPIRED],
-                  (unsigned)report->ends[STORY_END_GIVEN_UP], (unsigned)report->ends[STORY_END_MENDED]);
+                  (unsigned)report->ends[STORY_END_GIVEN_UP], (unsigned)report->ends[STORY_END_MENDED],
+                  (unsigned)report->ends[STORY_END_UNSEEN]);
     assert_int_equal(campaign->cases, campaign->verdicts[CAMPAIGN_KEPT]);
     assert_int_equal(report->ends[STORY_END_NONE], 0);
     assert_int_equal(campaign->cases_of[CAMPAIGN_CHAIN], settings->chains);
@@ -54,13 +56,14 @@ static void every_story_comes_to_its_end_at_any_cut(void **state) {
     for (uint32_t i = 0; i < STORY_COUNT; i++) {
         struct story_report report;
         // Those that share most of their operations with others: not every page of them.
-        bool shares = i == STORY_LIFE || i == STORY_DEAD;
+        bool shares = i == STORY_CONFIRM || i == STORY_LIFE || i == STORY_DEAD;
         parts.settings.step = shares && STEP < 8u ? 8u : STEP;
         live((enum story)i, &parts.settings, &report);
         bool asked_for_new = i == STORY_UPGRADE || i == STORY_CONFIRM || i == STORY_FALLBACK || i == STORY_LIFE;
         bool confirms = i == STORY_CONFIRM || i == STORY_LIFE;
         assert_int_equal(report.campaign.cases_of[CAMPAIGN_CHANGED], asked_for_new ? parts.settings.changes : 0);
         assert_true(confirms || report.ends[STORY_END_EXPIRED] == 0);
+        assert_int_equal(report.ends[STORY_END_UNSEEN], 0);
         assert_true(i == STORY_INSTALLER || report.ends[STORY_END_GIVEN_UP] == 0);
         assert_true(report.ends[STORY_END_TOLD] > report.campaign.cases / 2);
         if (i == STORY_DOWNGRADE || i == STORY_FORGED) {
@@ -79,6 +82,9 @@ static void under_espressifs_boot_loader_too(void **state) {
     for (size_t i = 0; i < sizeof stories / sizeof *stories; i++) {
         struct story_report report;
         live(stories[i], &parts.settings, &report);
+        // A trial that the boot loader forgets takes a cut in one of the few operations that are its own.
+        assert_true(stories[i] == STORY_FALLBACK || report.ends[STORY_END_UNSEEN] == 0);
+        assert_true(report.ends[STORY_END_UNSEEN] * 20 < report.campaign.cases);
     }
     assert_false(story_possible(STORY_INSTALLER, &parts.settings));
     small_story_destroy(&parts);
