@@ -7,8 +7,8 @@ import hashlib
 import struct
 import sys
 
-NUMBERS = {"esp32": 0, "esp32c3": 5}
-MEMORY = {"esp32": 0x3FFF0018, "esp32c3": 0x3FCD5710}
+NUMBERS = {"esp32": 0, "esp32c3": 5, "esp32s3": 9}
+MEMORY = {"esp32": 0x3FFF0018, "esp32c3": 0x3FCD5710, "esp32s3": 0x3FCE3810}
 DIO, FLASH_4MB, NO_PIN, ANY_REVISION = 2, 0x20, 0xEE, 0xFFFF
 
 

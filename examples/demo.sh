@@ -67,7 +67,7 @@ example() {
         set -- --bootloader "$build/$chip/boot-stand-in.bin"
         say "For the board alone: its flash has a stand-in for Espressif's boot loader, which a device needs"
     fi
-    [ -f "$programs/firmware-v1.bin" ] || fail "there is no example firmware for '$chip': esp8266, esp32, esp32c3"
+    [ -f "$programs/firmware-v1.bin" ] || fail "there is no example firmware for '$chip': esp8266, esp32, esp32s3, esp32c3"
     mkdir -p "$files/notes"
     cp "$programs/firmware-v2.bin" "$files/fw.bin"
     echo 'This file is on the device. It is still there after the upgrade.' >"$files/notes/keep.txt"

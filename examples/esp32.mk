@@ -1,5 +1,8 @@
 # The example firmware for the ESP32 family, version 1 and 2: build/CHIP/firmware-v1.bin. It is built of the installer's
-# port, for one chip of each instruction set.
+# port, for the chips in EXAMPLE_XTENSA and EXAMPLE_RISCV.
+
+EXAMPLE_XTENSA := esp32 esp32s3
+EXAMPLE_RISCV := esp32c3
 
 EXAMPLE_ESP32_ROOM := examples/upgrade/esp32
 EXAMPLE_ESP32_SOURCES := $(addprefix $(EXAMPLE_ROOM)/, table.S firmware.c esp32/platform.c esp32/descriptor.c) \
@@ -45,12 +48,12 @@ ALL += $(BUILD)/$(1)/firmware-v$(2).bin
 
 -include $$(EXAMPLE_OBJECTS_$(1)_$(2):.o=.d)
 endef
-$(foreach version,1 2,$(eval $(call EXAMPLE_ESP32_RULES,esp32,$(version),$(XCC) -mlongcalls,\
-    $(addprefix $(ESP32_ROOM)/, start.S rom_call.S divide.S))))
-$(foreach version,1 2,$(eval $(call EXAMPLE_ESP32_RULES,esp32c3,$(version),\
-    $(RVCC) -march=rv32imc -mabi=ilp32 -mno-relax -mcmodel=medany,$(addprefix $(ESP32C3_ROOM)/, start.S rom_call.S))))
+$(foreach chip,$(EXAMPLE_XTENSA),$(foreach version,1 2,$(eval $(call EXAMPLE_ESP32_RULES,$(chip),$(version),\
+    $(XCC) -mlongcalls,$(addprefix $(ESP32_ROOM)/, start.S rom_call.S divide.S)))))
+$(foreach chip,$(EXAMPLE_RISCV),$(foreach version,1 2,$(eval $(call EXAMPLE_ESP32_RULES,$(chip),$(version),\
+    $(RVCC) -march=rv32imc -mabi=ilp32 -mno-relax -mcmodel=medany,$(addprefix $(ESP32C3_ROOM)/, start.S rom_call.S)))))
 
-EXAMPLE_BOOT := $(foreach chip,esp32 esp32c3,$(BUILD)/$(chip)/boot-stand-in.bin)
+EXAMPLE_BOOT := $(foreach chip,$(EXAMPLE_XTENSA) $(EXAMPLE_RISCV),$(BUILD)/$(chip)/boot-stand-in.bin)
 $(EXAMPLE_BOOT): $(BUILD)/%/boot-stand-in.bin: examples/boot_stand_in.py
 	@mkdir -p $(@D)
 	$(call say,IMAGE,$@)

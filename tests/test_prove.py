@@ -10,7 +10,6 @@ QUICK = ("--chains", "40", "--faults", "40", "--ops-step", "64")
 REAL = {
     "MicroPython with a trailer": ("mp8266-v1.23.0.bin", "mp8266-v1.24.0.bin"),
     "NodeMCU, without a proof of its own": ("nodemcu-20150106.bin", "nodemcu-20150107.bin"),
-    "MicroPython on an ESP32": ("--chip", "esp32", "mp32-v1.23.0.bin", "mp32-v1.24.0.bin"),
     "MicroPython on an ESP32-C3": ("--chip", "esp32c3", "mp32c3-v1.20.0.bin", "mp32c3-v1.22.1.bin"),
     "user1 behind boot_v1.7": ("at8266-user1-3.0.4.bin", "at8266-user1-3.0.5.bin", "--boot", "boot_v1.7.bin"),
 }

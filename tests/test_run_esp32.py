@@ -92,7 +92,7 @@ class Example:
     """A flash with version 1 of the example, and version 2 in a file."""
 
     def __init__(self, oneslot, build, folder, chip):
-        self.oneslot, self.flash = oneslot, folder / "flash.bin"
+        self.oneslot, self.flash, self.chip = oneslot, folder / "flash.bin", chip
         files = folder / "files"
         files.mkdir()
         shutil.copy(build / chip / "firmware-v2.bin", files / "fw.bin")
@@ -114,7 +114,7 @@ class Example:
         assert report["operations"]["all"] == 0 and report["started"]["otadata"] in ("VALID", "UNDEFINED"), report
 
 
-@pytest.fixture(params=["esp32", "esp32c3"])
+@pytest.fixture(params=["esp32", "esp32s3", "esp32c3"])
 def example(request, oneslot, build, tmp_path):
     return Example(oneslot, build, tmp_path, request.param)
 
@@ -152,7 +152,7 @@ def test_an_application_that_does_not_confirm_makes_way_for_the_fallback(oneslot
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_esptool_accepts_the_example(example, build, version):
-    chip = "esp32" if example.fresh[0x1000] == 0xE9 else "esp32c3"
+    chip = example.chip
     image = build / chip / f"firmware-v{version}.bin"
     done = subprocess.run([sys.executable, "-m", "esptool", "--chip", chip, "image_info", image],
                           capture_output=True, text=True, check=True)
