@@ -94,7 +94,7 @@ def test_a_broken_self_update_is_caught(repo, build, tmp_path, variant):
 
 @pytest.mark.parametrize("variant", SAVE_VARIANTS, ids=lambda variant: variant.name)
 def test_a_broken_saving_is_caught_by_its_own_test(repo, build, tmp_path, variant):
-    program = build_campaign(repo, build, tmp_path, variant, ("test_save.c", "synthetic.c"), ("-lcmocka", "-llzma"))
+    program = build_campaign(repo, build, tmp_path, variant, ("test_save.c", "synthetic.c", "synthetic_esp32.c"), ("-lcmocka", "-llzma"))
     assert run_campaign(program)[0] > 0, f"not caught: {variant.what}"
 
 

@@ -121,12 +121,18 @@ def test_colour_is_used_on_a_terminal_alone_and_not_with_no_color(oneslot):
     def on_terminal(**env):
         parent, child = pty.openpty()
         clean = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
-        subprocess.run([str(oneslot.path), "map", "show", "sdk2-90000", "--width", "80"], stdout=child,
-                       env={**clean, **env}, check=True)
+        show = subprocess.Popen([str(oneslot.path), "map", "show", "sdk2-90000", "--width", "80"], stdout=child,
+                                env={**clean, **env})
         os.close(child)
-        text = os.read(parent, 65536).decode()
+        text = b""
+        try:
+            while part := os.read(parent, 65536):  # a terminal gives out a few KiB at a time
+                text += part
+        except OSError:  # its other side is closed
+            pass
         os.close(parent)
-        return text
+        assert show.wait() == 0
+        return text.decode()
 
     coloured = on_terminal()
     assert "\033[" in coloured
