@@ -2,12 +2,14 @@
 
 #include "oneslot/chip.h"
 
-// NOLINTNEXTLINE(readability-non-const-parameter): an oneslot_layout_reader, and others fill the working memory.
+// An oneslot_layout_reader: others fill the working memory.
+// NOLINTBEGIN(readability-non-const-parameter)
 static enum oneslot_error read_layout(const struct oneslot_flash *flash, struct oneslot_layout *layout,
                                       uint8_t *working) {
     (void)working;
     return oneslot_layout_read(flash, layout);
 }
+// NOLINTEND(readability-non-const-parameter)
 
 const struct oneslot_chip oneslot_esp8266 = {
     .number = ONESLOT_CHIP_ESP8266,

@@ -301,7 +301,7 @@ static void describe_firmware(struct oneslot_record *record, const struct sim_pr
     const uint8_t *bytes = provision->firmware + target;
     br_sha256_context sha256;
     record->installed_size = provision->firmware_size - target;
-    record->installed_kind = (uint8_t)kind_at(provision, target);
+    record->installed_kind = (uint8_t)(provision->chip ? ONESLOT_IMAGE_ESP32 : kind_at(provision, target));
     oneslot_version_encode(record->image_version, &provision->version);
     oneslot_version_encode(record->floor, &provision->version);
     memcpy(&record->header, bytes, sizeof record->header);
