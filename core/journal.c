@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+_Static_assert(sizeof(struct oneslot_record) == 512, "journal record");
+
 #define SLOTS_PER_SECTOR (ONESLOT_SECTOR_SIZE / ONESLOT_SLOT_SIZE)
 #define NO_SLOT          0xffffffffu
 

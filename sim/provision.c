@@ -6,6 +6,7 @@
 #include "lfs.h"
 #include "oneslot/image.h"
 #include "oneslot/otadata.h"
+#include "oneslot/source.h"
 
 #define DEFAULT_RESERVED 0xf4000u
 #define DEFAULT_FS_START 0x100000u

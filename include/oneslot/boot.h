@@ -6,6 +6,10 @@
 
 #include "oneslot/journal.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum oneslot_boot {
     ONESLOT_BOOT_APPLICATION, ///< start the application
     ONESLOT_BOOT_TRIAL,       ///< count one trial boot, then start the application
@@ -24,5 +28,9 @@ void oneslot_boot_installers(const struct oneslot_journal *journal, const struct
 /// `record` is the newest one (all zero when the journal is empty); `trial_used` belongs to it. `watch`: the layout
 /// has a watch path and this is no wake-up from deep sleep. `whole`: the application passes the ROM's checksum.
 enum oneslot_boot oneslot_boot_decide(const struct oneslot_record *record, uint32_t trial_used, bool watch, bool whole);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 #ifndef ONESLOT_ERROR_H
 #define ONESLOT_ERROR_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /// X(name, number, sentence): the name without its prefix, the number in flash, the sentence a person reads.
 #define ONESLOT_ERRORS(X)                                                                                              \
     X(NONE, 0, "ok")                                                                                                   \
@@ -110,5 +114,9 @@ const char *oneslot_error_text(enum oneslot_error error);
 
 /// The short name for an error as scripts see it ("IMAGE_MD5"); "UNKNOWN" for a number not in the list.
 const char *oneslot_error_name(enum oneslot_error error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

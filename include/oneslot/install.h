@@ -4,14 +4,21 @@
 #ifndef ONESLOT_INSTALL_H
 #define ONESLOT_INSTALL_H
 
+#include <stdalign.h>
+
 #include "oneslot/chip.h"
 #include "oneslot/image.h"
 #include "oneslot/journal.h"
 #include "oneslot/layout.h"
 #include "oneslot/map.h"
 #include "oneslot/package.h"
+#include "oneslot/source.h"
 #include "oneslot/trust.h"
 #include "oneslot/unpack.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /// What is being done, for people.
 enum oneslot_phase {
@@ -77,8 +84,8 @@ struct oneslot_install {
     bool installer_inside;          ///< and what it shows is an installer
     bool known;                     ///< the image must be one that was allowed here before: nobody need have signed it
     struct oneslot_unpack unpack;
-    _Alignas(4) uint8_t buffer[ONESLOT_SECTOR_SIZE];
-    _Alignas(4) uint8_t compare[ONESLOT_PAGE_SIZE];
+    alignas(4) uint8_t buffer[ONESLOT_SECTOR_SIZE];
+    alignas(4) uint8_t compare[ONESLOT_PAGE_SIZE];
     char path[ONESLOT_PATH_MAX + 1];
 };
 
@@ -87,5 +94,9 @@ struct oneslot_install {
 /// left: with INSTALLING the application is not whole, so wait a little and call again (after a reset); with any other
 /// state start the application, as after NOTHING_TO_DO.
 enum oneslot_error oneslot_install_run(struct oneslot_install *install);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

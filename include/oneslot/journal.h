@@ -22,6 +22,10 @@
 #include "oneslot/flash.h"
 #include "oneslot/layout.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define ONESLOT_JOURNAL_SECTORS 2u
 #define ONESLOT_SLOT_SIZE       1024u
 #define ONESLOT_SLOTS           8u /* in both sectors */
@@ -91,8 +95,6 @@ struct oneslot_record {
     uint32_t crc;              ///< CRC-32 of the bytes before; set by append
 };
 
-_Static_assert(sizeof(struct oneslot_record) == 512, "journal record");
-
 /// A journal in flash. `address` is that of the first of its two sectors.
 struct oneslot_journal {
     const struct oneslot_flash *flash;
@@ -128,5 +130,9 @@ enum oneslot_error oneslot_journal_trial_used(const struct oneslot_journal *jour
 
 /// Uses up one more boot: programs one word, erases nothing.
 enum oneslot_error oneslot_journal_trial_count(const struct oneslot_journal *journal, uint32_t slot);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

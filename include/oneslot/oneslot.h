@@ -9,13 +9,12 @@
 #ifndef ONESLOT_ONESLOT_H
 #define ONESLOT_ONESLOT_H
 
-#ifdef __cplusplus
-extern "C" {
-#define _Static_assert static_assert /* C++ has it by this name alone */
-#endif
-
 #include "oneslot/journal.h"
 #include "oneslot/layout.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct oneslot;
 
@@ -88,7 +87,6 @@ enum oneslot_error oneslot_status(struct oneslot *oneslot, struct oneslot_status
 void oneslot_status_text(const struct oneslot_status *status, char *text, uint32_t size);
 
 #ifdef __cplusplus
-#undef _Static_assert
 }
 #endif
 

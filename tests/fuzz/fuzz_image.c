@@ -7,6 +7,7 @@
 
 #include "bearssl_hash.h"
 #include "oneslot/chip.h"
+#include "oneslot/source.h"
 #include "oneslot/layout.h"
 #include "tests/fuzz/input.h"
 
