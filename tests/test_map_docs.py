@@ -31,7 +31,7 @@ def run(tool, command, folder):
     name, *arguments = shlex.split(command)
     assert name == "oneslot"
     done = subprocess.run([str(tool), *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, timeout=60, env={**os.environ, "COLUMNS": "80"})
+                          text=True, env={**os.environ, "COLUMNS": "80"})
     return done.stdout
 
 

@@ -594,13 +594,13 @@ print(json.dumps(sha256("/saved.bin")))
     saves(old.read_bytes()[0x10000:])
     board.python(f"oneslot.install('/fw.bin', sha256='{digest}', trial=2, reset=False)")
     assert "/fw.bin" in oneslot.ok("status", board.flash).out
-    oneslot.ok("run", "--timeout", "100", "--expect", new, board.flash)
+    oneslot.ok("run", "--timeout", "1000", "--expect", new, board.flash)
     (trial,) = board.python("show(oneslot.status())")
     assert (trial["state"], trial["trial_left"], trial["installed"]) == ("trial", 1, digest)
 
     (done,) = board.python("oneslot.confirm()\nshow(oneslot.status())")
     assert (done["state"], done["words"]) == ("done", "upgraded to /fw.bin")
-    again = oneslot.ok("run", "--json", "--timeout", "100", "--expect", new, board.flash).json
+    again = oneslot.ok("run", "--json", "--timeout", "1000", "--expect", new, board.flash).json
     assert again["operations"]["all"] == 0, again
     assert "upgraded to /fw.bin" in oneslot.ok("status", board.flash).out
     saves(image)

@@ -43,7 +43,7 @@ class Device:
         self.file_system = self.asked[self.start:self.start + self.size]
 
     def run(self, *arguments):
-        return self.oneslot("run", "--json", "--timeout", "100", *arguments, self.flash).json
+        return self.oneslot("run", "--json", "--timeout", "1000", *arguments, self.flash).json
 
     def expect_new(self):
         report = self.run("--expect", self.new)
@@ -101,7 +101,7 @@ class Example:
         self.fresh = self.flash.read_bytes()
 
     def run(self, *arguments, until="status: upgraded"):
-        return self.oneslot("run", "--json", "--timeout", "30", "--go", "--until", until, *arguments, self.flash).json
+        return self.oneslot("run", "--json", "--timeout", "1000", "--go", "--until", until, *arguments, self.flash).json
 
     def expect_upgraded(self):
         report = self.run()
