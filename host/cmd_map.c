@@ -35,19 +35,26 @@ static const struct {
 
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof COMMANDS[0])
 
-static void print_help(void) {
-    puts("oneslot map: flash maps, planned, checked, drawn, exported and moved\n"
-         "\n"
-         "usage: oneslot map COMMAND [options] ...\n"
-         "       oneslot map COMMAND --help\n");
+static int print_help(void) {
+    char text[2000];
+    int used = snprintf(text, sizeof text, "%s",
+                        "oneslot map: flash maps, planned, checked, drawn, exported and moved\n"
+                        "\n"
+                        "usage: oneslot map COMMAND [options] ...\n"
+                        "       oneslot map COMMAND --help\n"
+                        "\n");
     for (size_t index = 0; index < COMMAND_COUNT; index++) {
         if (COMMANDS[index].run != NULL) {
-            printf("  %-7s %s\n", COMMANDS[index].name, COMMANDS[index].summary);
+            used += snprintf(text + used, sizeof text - (size_t)used, "  %-7s %s\n", COMMANDS[index].name,
+                             COMMANDS[index].summary);
         }
     }
-    puts("\n"
-         "A map is the name of a preset ('oneslot map list'), a partition table as CSV or binary, a dump of a whole\n"
-         "flash, or a firmware (for the map that it implies).");
+    snprintf(text + used, sizeof text - (size_t)used, "%s",
+             "\n"
+             "A map is the name of a preset ('oneslot map list'), a partition table as CSV or binary, a dump of a "
+             "whole\n"
+             "flash, or a firmware (for the map that it implies).\n");
+    return tool_help(text);
 }
 
 int cmd_map(int argc, char **argv) {
@@ -55,15 +62,20 @@ int cmd_map(int argc, char **argv) {
         return tool_usage("map", "a command is missing");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        print_help();
-        return TOOL_OK;
+        return print_help();
     }
     for (size_t index = 0; index < COMMAND_COUNT; index++) {
         if (COMMANDS[index].run != NULL && strcmp(argv[1], COMMANDS[index].name) == 0) {
+            char name[32];
+            snprintf(name, sizeof name, "map %s", COMMANDS[index].name);
+            argv[1] = name;
+            optind = 0;
             return COMMANDS[index].run(argc - 1, argv + 1);
         }
     }
-    return tool_usage("map", "there is no command 'map %s'", argv[1]);
+    const char *nearest = tool_nearest(argv[1], &COMMANDS[0].name, COMMAND_COUNT, sizeof COMMANDS[0]);
+    return nearest != NULL ? tool_usage("map", "there is no command 'map %s'; did you mean '%s'?", argv[1], nearest)
+                           : tool_usage("map", "there is no command 'map %s'", argv[1]);
 }
 
 static bool wants_json(int argc, char **argv, const char *help, int *status) {
@@ -71,21 +83,19 @@ static bool wants_json(int argc, char **argv, const char *help, int *status) {
         {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     bool json = false;
     *status = -1;
-    optind = 0;
     for (int option; (option = tool_option(argc, argv, "h", options)) != -1;) {
         if (option == '?') {
             *status = TOOL_USAGE;
             return false;
         }
         if (option == 'h') {
-            puts(help);
-            *status = TOOL_OK;
+            *status = tool_help(help);
             return false;
         }
         json = true;
     }
     if (optind < argc) {
-        *status = tool_usage("map", "'%s' is one argument too many", argv[optind]);
+        *status = tool_usage(argv[0], "'%s' is one argument too many", argv[optind]);
     }
     return json;
 }
@@ -97,15 +107,15 @@ static int list(int argc, char **argv) {
                            "\n"
                            "usage: oneslot map list [--json]\n"
                            "\n"
-                           "A preset's name can be given wherever a map is asked for.",
+                           "A preset's name can be given wherever a map is asked for.\n",
                            &status);
     if (status >= 0) {
         return status;
     }
     struct json writer;
     if (json) {
-        json_begin(&writer, stdout);
-        json_array(&writer, NULL);
+        tool_json_begin(&writer, stdout, NULL, NULL);
+        json_array(&writer, "presets");
     }
     const struct flash_map *preset;
     for (size_t index = 0; (preset = flash_map_preset(index)) != NULL; index++) {
@@ -125,7 +135,7 @@ static int list(int argc, char **argv) {
     }
     if (json) {
         json_array_end(&writer);
-        json_end(&writer);
+        tool_json_end(&writer);
     }
     return TOOL_OK;
 }
@@ -135,15 +145,15 @@ static int rules(int argc, char **argv) {
     bool json = wants_json(argc, argv,
                            "oneslot map rules: what 'oneslot map check' looks for, and where each rule is from\n"
                            "\n"
-                           "usage: oneslot map rules [--json]",
+                           "usage: oneslot map rules [--json]\n",
                            &status);
     if (status >= 0) {
         return status;
     }
     struct json writer;
     if (json) {
-        json_begin(&writer, stdout);
-        json_array(&writer, NULL);
+        tool_json_begin(&writer, stdout, NULL, NULL);
+        json_array(&writer, "rules");
     }
     const struct flash_map_rule *rule;
     for (size_t index = 0; (rule = flash_map_rule(index)) != NULL; index++) {
@@ -159,7 +169,7 @@ static int rules(int argc, char **argv) {
     }
     if (json) {
         json_array_end(&writer);
-        json_end(&writer);
+        tool_json_end(&writer);
     }
     return TOOL_OK;
 }
