@@ -43,7 +43,7 @@ def facts(csv):
 
 
 def test_the_list_names_all_presets_that_are_known(oneslot):
-    assert sorted(row["name"] for row in oneslot.ok("map", "list", "--json").json) == sorted(PRESETS)
+    assert sorted(row["name"] for row in oneslot.ok("map", "list", "--json").json["presets"]) == sorted(PRESETS)
 
 
 @pytest.mark.parametrize("name", PRESETS)

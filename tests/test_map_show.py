@@ -22,7 +22,7 @@ PAIRS = [("sdk1-89000", "sdk2-90000"), ("micropython-4m", "oneslot-micropython-4
 def preset_names():
     tool = Program(os.environ.get("ONESLOT", BUILD / "oneslot"))
     try:
-        return [preset["name"] for preset in tool.ok("map", "list", "--json").json]
+        return [preset["name"] for preset in tool.ok("map", "list", "--json").json["presets"]]
     except FileNotFoundError:
         return []
 

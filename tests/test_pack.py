@@ -118,7 +118,7 @@ class Parts:
 def refusal(oneslot, path, *arguments):
     result = oneslot("verify", path, *arguments, "--json")
     assert result.status == 1, result
-    return result.json["error"]
+    return result.error
 
 
 class TestKeys:
@@ -341,7 +341,7 @@ class TestVerify:
         path = tmp_path / "p"
         path.write_bytes(parts.bytes())
         assert refusal(oneslot, path, "--key", keys / "ours.pub.pem") == "PACKAGE_HASH"
-        assert oneslot("info", path, "--json").json["error"] == "PACKAGE_HASH"
+        assert oneslot("info", path, "--json").error == "PACKAGE_HASH"
         path.write_bytes(parts.reseal())
         assert refusal(oneslot, path, "--key", keys / "ours.pub.pem") == "PACKAGE_SIGNATURE"
         assert refusal(oneslot, path) == "IMAGE_SHA256"
