@@ -185,7 +185,8 @@ static int run_cat(struct work *work) {
     }
     int status = TOOL_OK;
     if (isatty(STDOUT_FILENO) && !for_terminal(bytes, length)) {
-        status = tool_usage("fs", "%s is nothing for a terminal: send it into a file or a pipe, or ask for --json", path);
+        status =
+            tool_usage("fs", "%s is nothing for a terminal: send it into a file or a pipe, or ask for --json", path);
     } else {
         fwrite(bytes, 1, length, stdout);
     }

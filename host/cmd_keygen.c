@@ -77,8 +77,8 @@ static int make(const struct keygen *keygen, struct key *key) {
     return key_save(key, keygen->output, keygen->passphrase ? passphrase : NULL, keygen->json);
 }
 
-/// Both places are looked at before a key is made. The key that is there already may have its public half written again;
-/// a new one's is another.
+/// Both places are looked at before a key is made. The key that is there already may have its public half written
+/// again; a new one's is another.
 static int claim(const struct keygen *keygen) {
     int status = TOOL_OK;
     if (keygen->output != NULL) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "host/file.h"
+#include "host/firmware.h"
 #include "host/json.h"
 #include "host/output.h"
 #include "host/prove_stories.h"
@@ -312,13 +313,24 @@ static void add_files(struct prove *prove) {
     prove->settings.provision.files = sizeof files / sizeof *files;
 }
 
+/// Bytes that are no firmware would be told as bricks: the device that is simulated must have been alive.
+static bool is_firmware(const struct prove *prove, const uint8_t *bytes, uint32_t size) {
+    struct firmware firmware;
+    firmware_read(&firmware, bytes, size);
+    if (firmware.error != ONESLOT_ERROR_NONE)
+        tool_fail(prove->json && !prove->json_path, firmware.error, "%s: %s", prove->old_path,
+                  oneslot_error_text(firmware.error));
+    return firmware.error == ONESLOT_ERROR_NONE;
+}
+
 static bool load_images(struct prove *prove) {
     struct campaign_settings *settings = &prove->settings;
     uint8_t *old_file = NULL;
     uint32_t old_size;
     if (!read_whole(prove, prove->old_path, &old_file, &old_size))
         return false;
-    bool loaded = compose(prove, old_file, old_size, &prove->old_bytes, &settings->provision.firmware_size) &&
+    bool loaded = is_firmware(prove, old_file, old_size) &&
+                  compose(prove, old_file, old_size, &prove->old_bytes, &settings->provision.firmware_size) &&
                   read_whole(prove, prove->new_path, &prove->file, &settings->file_size) &&
                   compose(prove, prove->file, settings->file_size, &prove->new_bytes, &settings->new_firmware.size);
     free(old_file);
@@ -534,7 +546,8 @@ static int run_campaign(struct prove *prove) {
     if (terminal)
         fputs("\n", stderr);
     if (!works)
-        return tool_fail(prove->json && !prove->json_path, ONESLOT_ERROR_NONE, "%s", message);
+        return tool_fail(prove->json && !prove->json_path, ONESLOT_ERROR_NONE, "%s -> %s: %s", prove->old_path,
+                         prove->new_path, message);
     if (prove->json && !prove->json_path)
         write_json(stdout, prove, &report);
     else

@@ -24,8 +24,7 @@ static bool find_region(struct device_path *found, const struct oneslot_map *map
         memcpy(text, label, length);
         found->region = oneslot_map_find(map, text);
     }
-    return found->region != NULL ||
-           wrong(reason, "'%s': the flash map has no region '%.*s'", path, (int)length, label);
+    return found->region != NULL || wrong(reason, "'%s': the flash map has no region '%.*s'", path, (int)length, label);
 }
 
 static bool find_raw(struct device_path *found, const struct oneslot_map *map, const char *path,

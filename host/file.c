@@ -14,7 +14,7 @@ static struct {
         ino_t inode;
         char *name;
         unsigned times;
-    } *entry;
+    } * entry;
     size_t count;
 } inputs;
 

@@ -14,7 +14,7 @@
 /// An option's text begins in this column or behind it, in every --help.
 #define COLUMN_TEXT 12u
 /// What it does stands beside an option where this much room is left for it, else below.
-#define BESIDE 36u
+#define BESIDE        36u
 #define HELP_LINE_MAX 1000u
 
 bool terminal_escapes(FILE *stream) {

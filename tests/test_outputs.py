@@ -488,6 +488,7 @@ class TestProcesses:
                        cwd=place)
         with subprocess.Popen([oneslot.path, *words.split()], cwd=place, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL) as tool:
+            pids = []
             try:
                 wait_for(lambda: len(children(tool.pid)) >= count)
                 pids = children(tool.pid)
@@ -497,3 +498,5 @@ class TestProcesses:
                 wait_for(lambda: not any(alive(pid) for pid in pids), seconds=10)
             finally:
                 tool.kill()
+                for pid in filter(alive, pids):
+                    os.kill(pid, signal.SIGKILL)

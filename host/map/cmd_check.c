@@ -143,10 +143,10 @@ static void write_map(struct json *json, const struct flash_map *map, const stru
 
 /// What all maps came to.
 struct sum {
-    size_t broken;                  ///< maps that break a rule
-    size_t errors;                  ///< rules broken, in all of them
-    size_t unread;                  ///< what is no map
-    char reason[FLASH_MAP_TEXT];    ///< of the first of these
+    size_t broken;               ///< maps that break a rule
+    size_t errors;               ///< rules broken, in all of them
+    size_t unread;               ///< what is no map
+    char reason[FLASH_MAP_TEXT]; ///< of the first of these
 };
 
 static void check_one(const char *what, const struct options *options, struct json *json, struct sum *sum) {

@@ -11,8 +11,8 @@
 #define WIDTH_SECTORS 90u
 /// Below it a region's name has a line of its own.
 #define WIDTH_ONE_LINE 60u
-#define KEYS          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-#define KEY_FREE      '.'
+#define KEYS           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+#define KEY_FREE       '.'
 /// Overlaps told of one region: a hostile table has hundreds, and the check names more.
 #define FAULTS_TOLD 3u
 #define KEY_OVERLAP '!'

@@ -248,8 +248,13 @@ static const struct {
     void (*write)(FILE *out, const struct flash_map *map);
     bool (*try_write)(FILE *out, const struct flash_map *map, char *reason); ///< where a map may lack something
 } FORMATS[] = {
-    {"csv", export_csv, NULL},       {"csv-names", export_csv_names, NULL}, {"bin", export_bin, NULL},     {"ld", NULL, export_ld},
-    {"header", export_header, NULL}, {"cmake", export_cmake, NULL}, {"micropython", NULL, export_micropython},
+    {"csv", export_csv, NULL},
+    {"csv-names", export_csv_names, NULL},
+    {"bin", export_bin, NULL},
+    {"ld", NULL, export_ld},
+    {"header", export_header, NULL},
+    {"cmake", export_cmake, NULL},
+    {"micropython", NULL, export_micropython},
     {"json", export_json, NULL},
 };
 
@@ -265,5 +270,6 @@ bool flash_map_export(FILE *out, const struct flash_map *map, const char *format
         }
         return ferror(out) ? flash_map_refuse(reason, "it could not be written") : true;
     }
-    return flash_map_refuse(reason, "there is no format '%s': csv, csv-names, bin, ld, header, cmake, micropython, json", format);
+    return flash_map_refuse(
+        reason, "there is no format '%s': csv, csv-names, bin, ld, header, cmake, micropython, json", format);
 }

@@ -23,8 +23,8 @@ int key_load(struct key *key, const char *path, const char *passphrase_file, boo
 /// Makes a new one with the system's random numbers. Returns false when it gives none.
 bool key_make(struct key *key);
 
-/// Writes the private key to a new file of mode 0600; `passphrase` may be NULL. Never overwrites. Says what is wrong and
-/// returns TOOL_FAILED; returns TOOL_OK.
+/// Writes the private key to a new file of mode 0600; `passphrase` may be NULL. Never overwrites. Says what is wrong
+/// and returns TOOL_FAILED; returns TOOL_OK.
 int key_save(const struct key *key, const char *path, const char *passphrase, bool json);
 
 /// Writes the public key; never over another one. Says what is wrong and returns TOOL_FAILED; returns TOOL_OK.

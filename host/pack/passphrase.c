@@ -33,7 +33,12 @@ static int from_file(char text[PASSPHRASE_MAX + 1], const char *path, bool json)
         return tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", path, strerror(errno));
     }
     struct stat status;
-    if (fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode)) {
+    bool told = fstat(fileno(file), &status) == 0;
+    if (told && S_ISDIR(status.st_mode)) {
+        fclose(file);
+        return tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", path, strerror(EISDIR));
+    }
+    if (told && S_ISREG(status.st_mode)) {
         file_note(path, &status);
     }
     bool fine = read_line(file, text);
