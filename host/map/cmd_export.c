@@ -48,7 +48,7 @@ static const char *const HINTS[] = {NULL, "chip", "flash-size", "sdk"};
 
 /// The command line.
 struct export {
-    const char *format;
+    const char *format; ///< "": not given
     const char *output; ///< NULL: standard output
     bool json;
     struct flash_map_hints hints;
@@ -122,10 +122,10 @@ static int check_options(struct export *export, int argc) {
     if (optind + 1 != argc) {
         return tool_usage("map export", optind < argc ? "one map at a time" : "a map is missing");
     }
-    if (export->format == NULL && export->json) {
+    if (export->format[0] == 0 && export->json) {
         export->format = "json";
     }
-    if (export->format == NULL) {
+    if (export->format[0] == 0) {
         return tool_usage("map export",
                           "a format is missing: --format csv, csv-names, bin, ld, header, cmake, micropython, json");
     }
@@ -138,7 +138,7 @@ static int check_options(struct export *export, int argc) {
 
 int cmd_map_export(int argc, char **argv) {
     char reason[FLASH_MAP_TEXT];
-    struct export export = {.hints = {.chip = FLASH_MAP_CHIPS}};
+    struct export export = {.format = "", .hints = {.chip = FLASH_MAP_CHIPS}};
     for (int option; (option = tool_option(argc, argv, ":f:o:h", OPTIONS)) != -1;) {
         if (option == 'h') {
             return tool_help(HELP);
