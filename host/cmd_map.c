@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/command.h"
 #include "host/json.h"
 #include "host/map/flash_map.h"
 #include "host/size.h"
@@ -19,11 +20,7 @@
 static int list(int argc, char **argv);
 static int rules(int argc, char **argv);
 
-static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *summary;
-} COMMANDS[] = {
+static const struct command COMMANDS[] = {
     {"plan", cmd_map_plan, "lay out a flash from a firmware's size and wishes"},
     {"check", cmd_map_check, "name every rule that a map, a dump or a firmware breaks"},
     {"show", cmd_map_show, "draw a map, or the difference of two"},
@@ -36,25 +33,16 @@ static const struct {
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof COMMANDS[0])
 
 static int print_help(void) {
-    char text[2000];
-    int used = snprintf(text, sizeof text, "%s",
-                        "oneslot map: flash maps, planned, checked, drawn, exported and moved\n"
+    return command_help("oneslot map: flash maps, planned, checked, drawn, exported and moved\n"
                         "\n"
                         "usage: oneslot map COMMAND [options] ...\n"
                         "       oneslot map COMMAND --help\n"
-                        "\n");
-    for (size_t index = 0; index < COMMAND_COUNT; index++) {
-        if (COMMANDS[index].run != NULL) {
-            used += snprintf(text + used, sizeof text - (size_t)used, "  %-7s %s\n", COMMANDS[index].name,
-                             COMMANDS[index].summary);
-        }
-    }
-    snprintf(text + used, sizeof text - (size_t)used, "%s",
-             "\n"
-             "A map is the name of a preset ('oneslot map list'), a partition table as CSV or binary, a dump of a "
-             "whole\n"
-             "flash, or a firmware (for the map that it implies).\n");
-    return tool_help(text);
+                        "\n",
+                        COMMANDS, COMMAND_COUNT,
+                        "\n"
+                        "A map is the name of a preset ('oneslot map list'), a partition table as CSV or binary, a "
+                        "dump of a whole\n"
+                        "flash, or a firmware (for the map that it implies).\n");
 }
 
 int cmd_map(int argc, char **argv) {
@@ -64,18 +52,15 @@ int cmd_map(int argc, char **argv) {
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         return print_help();
     }
-    for (size_t index = 0; index < COMMAND_COUNT; index++) {
-        if (COMMANDS[index].run != NULL && strcmp(argv[1], COMMANDS[index].name) == 0) {
-            char name[32];
-            snprintf(name, sizeof name, "map %s", COMMANDS[index].name);
-            argv[1] = name;
-            optind = 0;
-            return COMMANDS[index].run(argc - 1, argv + 1);
-        }
+    const struct command *command = command_find("map", argv[1], COMMANDS, COMMAND_COUNT);
+    if (command == NULL) {
+        return TOOL_USAGE;
     }
-    const char *nearest = tool_nearest(argv[1], &COMMANDS[0].name, COMMAND_COUNT, sizeof COMMANDS[0]);
-    return nearest != NULL ? tool_usage("map", "there is no command 'map %s'; did you mean '%s'?", argv[1], nearest)
-                           : tool_usage("map", "there is no command 'map %s'", argv[1]);
+    char name[32];
+    snprintf(name, sizeof name, "map %s", command->name);
+    argv[1] = name;
+    optind = 0;
+    return command->run(argc - 1, argv + 1);
 }
 
 static bool wants_json(int argc, char **argv, const char *help, int *status) {

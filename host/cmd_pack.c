@@ -120,7 +120,7 @@ static int save(const struct pack *pack, struct package_file *file, enum oneslot
         tool_json_end(&json);
     } else {
         package_print(file);
-        printf("written to %s\n", strcmp(pack->output, "-") == 0 ? "standard output" : pack->output);
+        printf("written to %s\n", output_name(pack->output));
     }
     return TOOL_OK;
 }

@@ -193,7 +193,7 @@ static int take_options(struct prove *prove, int argc, char **argv) {
             break;
         case OPTION_JSON:
             prove->json = true;
-            prove->json_path = optarg != NULL && strcmp(optarg, "-") != 0 ? optarg : NULL;
+            prove->json_path = optarg;
             break;
         case OPTION_REPORT:
             prove->report_path = optarg;
@@ -214,6 +214,8 @@ static int take_options(struct prove *prove, int argc, char **argv) {
                 return tool_usage("prove", "\"%s\" is not a number in range", optarg);
         }
     }
+    if (prove->json_path && strcmp(prove->json_path, "-") == 0)
+        prove->json_path = NULL;
     if (prove->stories ? prove->report_path != NULL || prove->settings.sha256 : prove->key != NULL)
         return tool_usage("prove", "--key goes with --stories; --sha256 and --report do not");
     if (argc - optind != 2)

@@ -36,6 +36,7 @@ struct request {
     const char *path;
     struct oneslot_options options;
     uint8_t sha256[32];
+    char given[2][ONESLOT_PATH_MAX + 2]; ///< path and fallback with the slash that they lacked
     bool json;
 };
 
@@ -109,10 +110,9 @@ static int change_flash(const char *path, struct request *request,
     if (status != TOOL_OK) {
         return status;
     }
-    char paths[2][ONESLOT_PATH_MAX + 2];
-    status = settle_path(request, &file, &request->path, paths[0]);
+    status = settle_path(request, &file, &request->path, request->given[0]);
     if (status == TOOL_OK) {
-        status = settle_path(request, &file, &request->options.fallback, paths[1]);
+        status = settle_path(request, &file, &request->options.fallback, request->given[1]);
     }
     enum oneslot_error error = ONESLOT_ERROR_NONE;
     if (status == TOOL_OK) {

@@ -12,6 +12,7 @@
 #include "host/image.h"
 #include "host/json.h"
 #include "host/map_csv.h"
+#include "host/output.h"
 #include "host/pack/key.h"
 #include "host/ram_flash.h"
 #include "host/size.h"
@@ -212,9 +213,8 @@ static void report_text(const struct image_build *build, const char *command) {
     const struct plan *plan = &build->plan;
     const struct firmware *firmware = &build->firmware;
     char size[24];
-    printf("%s%s%s: %s, %s of flash\n", tool_colour(stdout, 1),
-           strcmp(build->options.output, "-") == 0 ? "standard output" : build->options.output, tool_colour(stdout, 0),
-           chip_title(build), size_text(plan->flash_size, size));
+    printf("%s%s%s: %s, %s of flash\n", tool_colour(stdout, 1), output_name(build->options.output),
+           tool_colour(stdout, 0), chip_title(build), size_text(plan->flash_size, size));
     printf("firmware: %s%s%s%s%s, %u bytes, %s\n", oneslot_image_kind_text(firmware->image.kind),
            firmware->maker != FIRMWARE_UNKNOWN ? ", " : "", firmware_maker_text(firmware->maker),
            firmware->version[0] != 0 ? " " : "", firmware->version, firmware->image.size,

@@ -5,17 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/command.h"
 #include "host/tool.h"
 
 // The simulator's commands are linked in where their rooms are built.
 #pragma weak cmd_run
 #pragma weak cmd_prove
-
-struct command {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *summary;
-};
 
 static const struct command COMMANDS[] = {
     {"image", cmd_image, "make a flash image from a stock firmware"},
@@ -34,40 +29,24 @@ static const struct command COMMANDS[] = {
 
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof COMMANDS[0])
 
-static void print_help(void) {
-    char text[3000];
-    int used = snprintf(text, sizeof text, "%s",
-                        "oneslot: upgrades the firmware of an ESP8266 or ESP32 in place, from a file on its own file "
+static int print_help(void) {
+    return command_help("oneslot: upgrades the firmware of an ESP8266 or ESP32 in place, from a file on its own file "
                         "system\n"
                         "\n"
                         "usage: oneslot COMMAND [options] ...\n"
                         "       oneslot COMMAND --help\n"
-                        "\n");
-    for (size_t index = 0; index < COMMAND_COUNT; index++) {
-        if (COMMANDS[index].run != NULL) {
-            used += snprintf(text + used, sizeof text - (size_t)used, "  %-9s %s\n", COMMANDS[index].name,
-                             COMMANDS[index].summary);
-        }
-    }
-    snprintf(text + used, sizeof text - (size_t)used, "%s",
-             "\n"
-             "A first upgrade, with nothing but files:\n"
-             "  oneslot image old.bin --flash-size 4MB --fs files/ -o flash.bin\n"
-             "  oneslot fs put flash.bin new.bin /fw.bin\n"
-             "  oneslot request flash.bin /fw.bin\n"
-             "  oneslot run flash.bin\n"
-             "  oneslot status flash.bin\n"
-             "\n"
-             "Every command takes --json. Exit status: 0 done, 1 refused or failed, 2 wrong command line.\n");
-    tool_help(text);
-}
-
-static int unknown(const char *name) {
-    const char *nearest = tool_nearest(name, &COMMANDS[0].name, COMMAND_COUNT, sizeof COMMANDS[0]);
-    if (nearest != NULL) {
-        return tool_usage(NULL, "there is no command '%s'; did you mean '%s'?", name, nearest);
-    }
-    return tool_usage(NULL, "there is no command '%s'", name);
+                        "\n",
+                        COMMANDS, COMMAND_COUNT,
+                        "\n"
+                        "A first upgrade, with nothing but files:\n"
+                        "  oneslot image old.bin --flash-size 4MB --fs files/ -o flash.bin\n"
+                        "  oneslot fs put flash.bin new.bin /fw.bin\n"
+                        "  oneslot request flash.bin /fw.bin\n"
+                        "  oneslot run flash.bin\n"
+                        "  oneslot status flash.bin\n"
+                        "\n"
+                        "Every command takes --json. Exit status: 0 done, 1 refused or failed, 2 wrong command "
+                        "line.\n");
 }
 
 /// What a command printed must have arrived.
@@ -78,12 +57,8 @@ static int finish(int status) {
 }
 
 static int run(const char *name, int argc, char **argv) {
-    for (size_t index = 0; index < COMMAND_COUNT; index++) {
-        if (COMMANDS[index].run != NULL && strcmp(name, COMMANDS[index].name) == 0) {
-            return COMMANDS[index].run(argc, argv);
-        }
-    }
-    return unknown(name);
+    const struct command *command = command_find(NULL, name, COMMANDS, COMMAND_COUNT);
+    return command != NULL ? command->run(argc, argv) : TOOL_USAGE;
 }
 
 /// "help map plan" is "map plan --help".
@@ -106,8 +81,7 @@ int main(int argc, char **argv) {
     const char *name = argv[1];
     bool asks = strcmp(name, "help") == 0;
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || (asks && argc == 2)) {
-        print_help();
-        return finish(TOOL_OK);
+        return finish(print_help());
     }
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
         puts("oneslot " ONESLOT_VERSION);

@@ -41,6 +41,10 @@ static bool is_standard_output(const char *path) {
     return strcmp(path, "-") == 0;
 }
 
+const char *output_name(const char *path) {
+    return is_standard_output(path) ? "standard output" : path;
+}
+
 /* What lies there already. */
 
 /// A key's file is text (PEM); firmware has the same words among its constants.

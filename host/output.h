@@ -27,6 +27,9 @@ enum output_kind {
 /// each output; two to one place are refused. `command` and `option` name it in messages.
 int output_claim(const char *command, const char *option, const char *path, enum output_kind kind, bool json);
 
+/// The output's name for people: "standard output" for "-".
+const char *output_name(const char *path);
+
 /// Writes an output; its inputs were read by now.
 int output_write(const char *path, enum output_kind kind, const void *bytes, size_t length, bool json);
 

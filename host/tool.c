@@ -6,6 +6,7 @@
 
 #include "host/terminal.h"
 
+#define MESSAGE_ROOM 2048u
 /// More than a command has ever given are not in its JSON.
 #define WARNINGS_MAX 100u
 
@@ -69,7 +70,7 @@ static void tell_json(const char *name, const char *message) {
 }
 
 int tool_usage(const char *command, const char *format, ...) {
-    char message[1024];
+    char message[MESSAGE_ROOM];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
@@ -87,7 +88,7 @@ int tool_usage(const char *command, const char *format, ...) {
 }
 
 int tool_fail(bool json, enum oneslot_error error, const char *format, ...) {
-    char message[2048];
+    char message[MESSAGE_ROOM];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
@@ -100,7 +101,7 @@ int tool_fail(bool json, enum oneslot_error error, const char *format, ...) {
 }
 
 void tool_complain(const char *format, ...) {
-    char message[2048];
+    char message[MESSAGE_ROOM];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
@@ -109,7 +110,7 @@ void tool_complain(const char *format, ...) {
 }
 
 void tool_warn(const char *format, ...) {
-    char message[1024];
+    char message[MESSAGE_ROOM];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);

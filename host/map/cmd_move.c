@@ -215,9 +215,8 @@ static void place_text(uint32_t address, uint32_t size, char text[24]) {
 static void report_text(const struct options *options, const struct flash_map *from, const struct flash_map *to,
                         const struct flash_map_steps *steps) {
     char size[24];
-    printf("%s%s%s: %s of flash, from the map '%s' to '%s'\n", tool_colour(stdout, 1),
-           strcmp(options->output, "-") == 0 ? "standard output" : options->output, tool_colour(stdout, 0),
-           size_text(to->flash_size, size), from->name, to->name);
+    printf("%s%s%s: %s of flash, from the map '%s' to '%s'\n", tool_colour(stdout, 1), output_name(options->output),
+           tool_colour(stdout, 0), size_text(to->flash_size, size), from->name, to->name);
     for (size_t index = 0; index < steps->count; index++) {
         const struct flash_map_step *step = &steps->step[index];
         if (step->kind == FLASH_MAP_STEP_WARNING || step->kind == FLASH_MAP_STEP_NOTE) {
