@@ -230,7 +230,7 @@ class TestTables:
 
     @pytest.mark.parametrize("spoil", [
         lambda csv: "\n".join(row for row in csv.splitlines() if "journal" not in row),
-        lambda csv: csv.replace("settings, oneslot, map, 0x1f4000", "settings, oneslot, map, 0x1f3000"),
+        lambda csv: csv.replace("settings, 0x40, 0x03, 0x1f4000", "settings, 0x40, 0x03, 0x1f3000"),
         lambda csv: csv.replace("installer, app, factory, 0x1e0000", "installer, app, factory, 0x1e1000"),
         lambda csv: csv.replace("0x200000, 0x200000", "0x200000, 0x100000") + "more, app, ota_1, 0x300000, 0x100000,\n",
     ], ids=["no journal", "overlap", "off 64 KiB", "two slots"])
