@@ -50,15 +50,11 @@ static int show_firmware(const char *path, const struct firmware *firmware, bool
     bool fine = whole || (firmware->image.kind == ONESLOT_IMAGE_ESP32 && firmware->error == ONESLOT_ERROR_IMAGE_CHIP);
     if (as_json) {
         struct json json;
-        json_begin(&json, stdout);
-        json_object(&json, NULL);
-        json_bool(&json, "ok", fine);
+        tool_json_begin(&json, stdout, fine ? NULL : oneslot_error_name(firmware->error),
+                        oneslot_error_text(firmware->error));
         json_string(&json, "type", "firmware");
         info_firmware_json(&json, firmware);
-        json_string(&json, "error", whole ? NULL : oneslot_error_name(firmware->error));
-        json_string(&json, "message", whole ? NULL : oneslot_error_text(firmware->error));
-        json_object_end(&json);
-        json_end(&json);
+        tool_json_end(&json);
     } else {
         info_firmware_text(firmware);
     }
@@ -265,9 +261,7 @@ static void flash_json(const struct flash_file *file, const struct flash_facts *
     struct json json;
     struct oneslot_status status;
     char watch[ONESLOT_PATH_MAX + 1];
-    json_begin(&json, stdout);
-    json_object(&json, NULL);
-    json_bool(&json, "ok", facts->map_error == ONESLOT_ERROR_NONE);
+    tool_json_begin(&json, stdout, tool_json_error(facts->map_error), oneslot_error_text(facts->map_error));
     json_string(&json, "type", "flash");
     json_number(&json, "size", file->size);
     json_object(&json, "layout");
@@ -292,7 +286,6 @@ static void flash_json(const struct flash_file *file, const struct flash_facts *
         json_string(&json, "flash_mode", flash_mode_name(file->bytes[2]));
         json_string(&json, "flash_size", flash_size_name(file->bytes[3] >> 4, NULL));
     }
-    json_string(&json, "error", facts->map_error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_name(facts->map_error));
     if (facts->map_error == ONESLOT_ERROR_NONE) {
         info_map_json(&json, &file->map);
     }
@@ -315,8 +308,7 @@ static void flash_json(const struct flash_file *file, const struct flash_facts *
     if (facts->region != NULL) {
         info_files_json(&json, &facts->files);
     }
-    json_object_end(&json);
-    json_end(&json);
+    tool_json_end(&json);
 }
 
 static void flash_text(const struct flash_file *file, const struct flash_facts *facts) {
@@ -394,13 +386,10 @@ static int show_file_system(struct flash_file *file, bool as_json) {
     info_look_at_files(&facts, file->bytes, file->size);
     if (as_json) {
         struct json json;
-        json_begin(&json, stdout);
-        json_object(&json, NULL);
-        json_bool(&json, "ok", facts.error == ONESLOT_ERROR_NONE);
+        tool_json_begin(&json, stdout, tool_json_error(facts.error), oneslot_error_text(facts.error));
         json_string(&json, "type", "file system");
         info_files_json(&json, &facts);
-        json_object_end(&json);
-        json_end(&json);
+        tool_json_end(&json);
     } else {
         puts("littlefs file system");
         info_files_text(&facts);
@@ -466,14 +455,16 @@ int cmd_info(int argc, char **argv) {
             csv = true;
             break;
         case 'h':
-            fputs(HELP, stdout);
-            return TOOL_OK;
+            return tool_help(HELP);
         default:
             return TOOL_USAGE;
         }
     }
     if (argc - optind != 1) {
         return tool_usage("info", argc == optind ? "the file is missing" : "one file at a time");
+    }
+    if (json && csv) {
+        return tool_usage("info", "--json and --csv both write to standard output");
     }
     struct flash_file file = {.path = argv[optind]};
     size_t length;
