@@ -156,8 +156,7 @@ static void follow_fault(struct run *run, const struct campaign_case *which) {
     bool with_cut = nor_random_below(&run->at.random, 2) == 0;
     cut.at = nor_random_below(&run->at.random, 2) ? points - 8 + nor_random_below(&run->at.random, 16)
                                                   : nor_random_below(&run->at.random, points);
-    static const char *const names[] = {"cut", "error", "silent", "read", "sector"};
-    case_tell(&run->at, "fault: %s at %u, %u in a row, leaves \"%s\"", names[fault.kind], (unsigned)fault.at,
+    case_tell(&run->at, "fault: %s at %u, %u in a row, leaves \"%s\"", nor_fault_name(fault.kind), (unsigned)fault.at,
               (unsigned)fault.count, nor_tear_name(fault.tear));
     nor_plan(&run->at.device.nor, fault);
     if (with_cut && (fault.kind == NOR_FAULT_READ || cut.at >= fault.at + fault.count)) {
