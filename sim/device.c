@@ -141,7 +141,18 @@ static bool read_application(const struct sim_device *device, const struct onesl
     return true;
 }
 
-/// Whether the application passes the boot ROM's checksum: XOR of all segment bytes with 0xef.
+static bool within(uint32_t address, uint32_t length, uint32_t start, uint32_t end) {
+    return address >= start && address <= end && length <= end - address;
+}
+
+/// Where the loader puts a segment: memory that is neither its own nor its stack (device/esp8266/memory.h).
+static bool is_loadable(uint32_t address, uint32_t length) {
+    return (address | length) % 4 == 0 &&
+           (within(address, length, 0x3ffe8000u, 0x3fffeb30u) || within(address, length, 0x40100000u, 0x4010e000u) ||
+            within(address, length, 0x4010f000u, 0x40110000u));
+}
+
+/// Whether the application passes the boot ROM's checksum, XOR of all segment bytes with 0xef, and can be loaded.
 static bool is_whole(const struct sim_device *device, const struct oneslot_flash *flash) {
     uint32_t word[2];
     uint32_t checksum = 0;
@@ -159,7 +170,7 @@ static bool is_whole(const struct sim_device *device, const struct oneslot_flash
             return false;
         }
         offset += 8;
-        if (word[1] % 4 != 0 || word[1] > device->layout.firmware || offset + word[1] > device->layout.firmware) {
+        if (!is_loadable(word[0], word[1]) || offset + word[1] > device->layout.firmware) {
             return false;
         }
         for (uint32_t left = word[1]; left > 0;) {
@@ -272,7 +283,7 @@ static bool enter_installer(struct sim_device *device, const struct oneslot_flas
         }
     }
     device->lost_installers++;
-    return true;
+    return false;
 }
 
 /// One reset, as device/esp8266/loader.c does it.

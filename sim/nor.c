@@ -432,9 +432,12 @@ static void raise(struct nor *nor, uint32_t *most, uint32_t count, uint32_t inde
     }
 }
 
-/// Counts what is tried on a sector since the last deed.
+/// Counts what is done to a sector since the last deed. One that is worn out loses nothing more.
 static void count_sector(struct nor *nor, uint32_t index, bool erase) {
     struct nor_sector *sector = own(nor, index);
+    if (sector->worn != 0 || sector->stuck) {
+        return;
+    }
     if (sector->deed != nor->deed) {
         sector->deed = nor->deed;
         sector->deed_erases = 0;

@@ -129,7 +129,8 @@ struct nor {
     uint32_t faults;
     bool fault_hit; ///< some fault struck since it was set
     bool exhausted; ///< the budget is used up
-    /// Between two deeds (nor_deed, and every cut): the most that was done to one sector so far.
+    /// Between two deeds (nor_deed, and every cut): the most that was done to one sector so far, worn and stuck ones
+    /// aside.
     uint32_t deed;
     uint32_t deed_erases_max;
     uint32_t deed_programs_max;

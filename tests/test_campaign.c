@@ -48,6 +48,10 @@ static void an_upgrade_with_a_block_erase_survives_cuts_chains_and_faults(void *
     upgrade.settings.changes = 30;
     upgrade.settings.refusals = 20;
     upgrade.settings.repeats = 60;
+    upgrade.settings.files = 200;
+    upgrade.settings.worn = 200;
+    upgrade.settings.disturbs = 200;
+    upgrade.settings.rots = 200;
     run(&upgrade.settings, &report);
     expect_kept(&report);
     assert_int_equal(report.upgrade.block_erases, 1);
