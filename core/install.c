@@ -444,6 +444,11 @@ static enum oneslot_error resume(struct oneslot_install *install) {
         oneslot_source_close(&install->source);
         return error;
     }
+    // Without its file it may have been finished all the same: a record that said so was lost. Flash tells by its
+    // digest.
+    if (oneslot_verify(install) == ONESLOT_ERROR_NONE) {
+        return finish(install);
+    }
     // The file that was proven is gone or changed: another whole image is better than none.
     enum oneslot_error reason = error == ONESLOT_ERROR_IMAGE_SHA256 ? ONESLOT_ERROR_FILE_CHANGED : error;
     bool committed;

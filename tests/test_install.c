@@ -368,6 +368,44 @@ static void a_damaged_application_is_mended_from_the_last_file(void **state) {
     finish(&bench);
 }
 
+/// The application deletes or replaces its files: the file system becomes one that holds these.
+static void change_files(struct bench *bench, const struct sim_file *file, uint32_t files) {
+    const uint32_t from = 0x100000u; // where sim_provision lays the file system
+    provision(file, files, NULL);
+    nor_load(&bench->device.nor, from, flash_bytes + from, FLASH_SIZE - from);
+    nor_load(&bench->provisioned, from, flash_bytes + from, FLASH_SIZE - from);
+}
+
+/// Slot of the record with the highest number.
+static uint32_t newest_slot(struct bench *bench) {
+    struct oneslot_flash flash = nor_flash(&bench->device.nor);
+    const struct oneslot_journal journal = {&flash, bench->device.layout.journal};
+    struct oneslot_record record;
+    uint32_t slot = 0;
+    assert_int_equal(oneslot_journal_load(&journal, &record, &slot), ONESLOT_ERROR_NONE);
+    return slot;
+}
+
+static void a_lost_last_record_and_a_deleted_file_leave_the_new_firmware_running(void **state) {
+    (void)state;
+    const struct sim_file other = {"/dir/fw.bin", old_image, OLD_SIZE};
+    for (uint32_t files = 0; files < 2; files++) {
+        struct bench bench;
+        make_device(&bench, new_image, NEW_SIZE, NULL);
+        request(&bench, "/dir/fw.bin", NULL);
+        assert_runs(&bench, SIM_RUNS_NEW);
+        change_files(&bench, &other, files);
+        uint8_t lost[ONESLOT_SEAL_SIZE];
+        memset(lost, 0xff, sizeof lost);
+        nor_load(&bench.device.nor,
+                 oneslot_slot_address(bench.device.layout.journal, newest_slot(&bench)) + ONESLOT_SEAL_OFFSET, lost,
+                 sizeof lost);
+        assert_runs(&bench, SIM_RUNS_NEW);
+        assert_int_equal(status_of(&bench).state, ONESLOT_STATE_DONE);
+        finish(&bench);
+    }
+}
+
 static void a_damaged_application_without_a_file_is_not_started(void **state) {
     (void)state;
     struct bench bench;
@@ -456,6 +494,7 @@ int main(void) {
         cmocka_unit_test(a_trial_that_is_confirmed_stays),
         cmocka_unit_test(a_trial_whose_fallback_is_missing_keeps_the_new_firmware_and_says_why),
         cmocka_unit_test(a_damaged_application_is_mended_from_the_last_file),
+        cmocka_unit_test(a_lost_last_record_and_a_deleted_file_leave_the_new_firmware_running),
         cmocka_unit_test(a_damaged_application_without_a_file_is_not_started),
         cmocka_unit_test(a_failing_operation_is_tried_again),
         cmocka_unit_test(a_sector_that_is_worn_out_is_named_with_its_address),

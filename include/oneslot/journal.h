@@ -99,6 +99,11 @@ struct oneslot_journal {
     uint32_t address;
 };
 
+/// Flash address of a slot, 0 to ONESLOT_SLOTS - 1, of a journal at `address`.
+static inline uint32_t oneslot_slot_address(uint32_t address, uint32_t slot) {
+    return address + slot * ONESLOT_SLOT_SIZE;
+}
+
 /// Finds the newest sealed record. `slot` (may be NULL) receives its number, 0 to 7.
 /// Returns NONE, JOURNAL_EMPTY (then `record` is all zero: state IDLE), or FLASH_READ.
 enum oneslot_error oneslot_journal_load(const struct oneslot_journal *journal, struct oneslot_record *record,
