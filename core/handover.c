@@ -102,22 +102,27 @@ static enum oneslot_next start_application(struct start *start, enum oneslot_err
     struct oneslot_install *install = start->install;
     bool trial = install->record.state == ONESLOT_STATE_TRIAL;
     uint32_t granted = 0;
+    uint32_t tries = 0;
     if (start->boots) {
         *reason = ONESLOT_ERROR_APPLICATION_REFUSED;
         return ONESLOT_NEXT_WAIT;
     }
-    // A boot that cannot be counted is not one of a trial: it would not come to an end.
-    trial = trial && oneslot_journal_trial_count(&install->journal, install->slot) == ONESLOT_ERROR_NONE;
+    // A boot that cannot be counted (twice: one reading decides nothing) is not one of a trial: it would not come to an
+    // end.
+    trial = trial && (oneslot_journal_trial_count(&install->journal, install->slot) == ONESLOT_ERROR_NONE ||
+                      oneslot_journal_trial_count(&install->journal, install->slot) == ONESLOT_ERROR_NONE);
     if (install->slot < ONESLOT_SLOTS) {
         (void)oneslot_journal_counted(&install->journal, install->slot, ONESLOT_COUNTER_TRIAL, &granted);
+        (void)oneslot_journal_counted(&install->journal, install->slot, ONESLOT_COUNTER_TRIES, &tries);
     }
-    // Where the boot loader's choice gets lost again and again, an end is put to writing it.
+    // Where the boot loader's choice gets lost again and again, or cannot be written, an end is put to writing it.
     enum oneslot_error error = ONESLOT_ERROR_OTADATA_WRITE;
-    if (trial || granted < ONESLOT_TRIAL_MAX) {
+    if ((trial || granted < ONESLOT_TRIAL_MAX) && tries < ONESLOT_TRIES_MAX) {
         error = oneslot_otadata_write(install->flash, install->layout.otadata,
                                       trial ? ONESLOT_OTA_NEW : ONESLOT_OTA_UNDEFINED);
     }
     if (error != ONESLOT_ERROR_NONE) {
+        (void)oneslot_journal_count(&install->journal, install->slot, ONESLOT_COUNTER_TRIES);
         *reason = error;
         return ONESLOT_NEXT_WAIT;
     }
@@ -151,6 +156,7 @@ static enum oneslot_next serve(struct start *start, enum oneslot_error *reason) 
         return start_application(start, reason);
     }
     install->application_broken = looked && !whole;
+    bool read = install->slot < ONESLOT_SLOTS;
     install->commit = take_choice_back;
     *reason = oneslot_install_run(install);
     if (*reason == ONESLOT_ERROR_NONE || install->proven) {
@@ -158,7 +164,8 @@ static enum oneslot_next serve(struct start *start, enum oneslot_error *reason) 
         start->boots = false;
         return start_application(start, reason);
     }
-    if (install->record.state == ONESLOT_STATE_INSTALLING) {
+    // A record that could not be read a second time does not mean that there is none.
+    if (install->record.state == ONESLOT_STATE_INSTALLING || (read && install->slot >= ONESLOT_SLOTS)) {
         return ONESLOT_NEXT_WAIT;
     }
     if (whole || (!looked && is_startable(start))) {

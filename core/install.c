@@ -11,6 +11,8 @@
 #define LOOKS 2u
 /// Starts that a trial's way back is tried, or that an application which is whole is not started, before that is final.
 #define STARTS 3u
+/// Doublings of the wait where no record can be read.
+#define UNKNOWN_WAIT 3u
 /// Attempts to write one image that fail by themselves before another one is tried.
 #define FAILURES_MAX 3u
 
@@ -539,7 +541,7 @@ static enum oneslot_error prove_way_back(struct oneslot_install *install, const 
         if (install->installer_inside) {
             error = ONESLOT_ERROR_PACKAGE_INSTALLER;
         } else if (install->image.kind == ONESLOT_IMAGE_USER1 && new.kind != ONESLOT_IMAGE_USER1) {
-            error = ONESLOT_ERROR_IMAGE_NEEDS_BOOT; // its first sector takes the boot loader's place
+            error = ONESLOT_ERROR_BOOT_REPLACED;
         } else if (region->address < new.target + new.size &&new.target < region->address + region->size) {
             error = ONESLOT_ERROR_IMAGE_OVERLAP;
         }
@@ -820,7 +822,12 @@ enum oneslot_error oneslot_install_run(struct oneslot_install *install) {
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
-    error = oneslot_map_read(&install->map, install->flash, install->layout.map, install->buffer);
+    for (uint32_t look = 0; look < LOOKS; look++) {
+        error = oneslot_map_read(&install->map, install->flash, install->layout.map, install->buffer);
+        if (error == ONESLOT_ERROR_NONE) {
+            break;
+        }
+    }
     if (error != ONESLOT_ERROR_NONE) {
         return serve_without_map(install, error);
     }
@@ -848,9 +855,11 @@ enum oneslot_error oneslot_install_run(struct oneslot_install *install) {
 }
 
 uint32_t oneslot_install_wait(struct oneslot_install *install) {
-    uint32_t waits = ONESLOT_WAITS_MAX;
-    if (install->journal.flash == NULL ||
-        oneslot_journal_counted(&install->journal, install->slot, ONESLOT_COUNTER_WAITS, &waits) !=
+    uint32_t waits = 0;
+    if (install->journal.flash == NULL || install->slot >= ONESLOT_SLOTS) {
+        return ONESLOT_WAIT_SECONDS << UNKNOWN_WAIT; // Nothing is known, and nothing written.
+    }
+    if (oneslot_journal_counted(&install->journal, install->slot, ONESLOT_COUNTER_WAITS, &waits) !=
             ONESLOT_ERROR_NONE ||
         oneslot_journal_count(&install->journal, install->slot, ONESLOT_COUNTER_WAITS) != ONESLOT_ERROR_NONE) {
         waits = ONESLOT_WAITS_MAX; // What cannot be counted must not become a race.

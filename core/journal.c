@@ -46,15 +46,19 @@ static enum oneslot_error reads_all(const struct oneslot_journal *journal, uint3
     return ONESLOT_ERROR_NONE;
 }
 
+static uint32_t count_ones(uint32_t word) {
+    uint32_t ones = 0;
+    for (uint32_t bit = 0; bit < 32; bit++) {
+        ones += word >> bit & 1u;
+    }
+    return ones;
+}
+
 /// Whether most of the eight bytes' bits are 0: one that has rotted does not undo them.
 static enum oneslot_error mostly_zero(const struct oneslot_journal *journal, uint32_t address, bool *zero) {
     uint32_t words[2];
-    uint32_t ones = 0;
     enum oneslot_error error = oneslot_flash_read(journal->flash, address, words, sizeof words);
-    for (uint32_t bit = 0; bit < 32; bit++) {
-        ones += (words[0] >> bit & 1u) + (words[1] >> bit & 1u);
-    }
-    *zero = error == ONESLOT_ERROR_NONE && ones < 32u;
+    *zero = error == ONESLOT_ERROR_NONE && count_ones(words[0]) + count_ones(words[1]) < 32u;
     return error;
 }
 
@@ -385,8 +389,9 @@ enum oneslot_error oneslot_journal_counted(const struct oneslot_journal *journal
     }
     enum oneslot_error error =
         oneslot_flash_read(journal->flash, slot_address(journal, slot) + counter_offset(counter), word, most * 4u);
-    // A word counts only when all of it is 0: one that was cut off is finished by the next.
-    while (error == ONESLOT_ERROR_NONE && *counted < most && word[*counted] == 0) {
+    // A word counts when most of it is 0: what rots or is damaged in it later does not undo it, and one that was cut
+    // off early is finished by the next.
+    while (error == ONESLOT_ERROR_NONE && *counted < most && count_ones(word[*counted]) < 16u) {
         ++*counted;
     }
     return error;

@@ -118,14 +118,14 @@ def _all(address, length, value):
     return all(_read(at, 8) == bytes([value]) * 8 for at in range(address, address + length, 8))
 
 
-# Whether most of eight bytes' bits are 0: one that has rotted does not undo them.
-def _zero(address):
+# Whether most of the bits there are 0: one that has rotted does not undo them.
+def _zero(address, length=8):
     ones = 0
-    for byte in _read(address, 8):
+    for byte in _read(address, length):
         while byte:
             ones += 1
             byte &= byte - 1
-    return ones < 32
+    return ones < 4 * length
 
 
 # The record in a slot, None if there is none, its number, and whether one of its bits had rotted: that one the CRC-32
@@ -231,7 +231,7 @@ def _settled_as(here, slot, record):
 
 def _used(here, slot):
     used = 0
-    while used < 32 and _read(_slot(here, slot) + _MARKS + 4 * used, 4) == bytes(4):
+    while used < 32 and _zero(_slot(here, slot) + _MARKS + 4 * used, 4):
         used += 1
     return used
 

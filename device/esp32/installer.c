@@ -38,7 +38,7 @@ static enum oneslot_error serve(void) {
     const struct oneslot_install_port port = {&screen, show_progress, screen_proven, screen_outcome};
     enum oneslot_error reason = ONESLOT_ERROR_NONE;
 
-    install.wait = ONESLOT_WAIT_SECONDS << ONESLOT_WAITS_MAX;
+    install.wait = ONESLOT_WAIT_SECONDS << ONESLOT_WAITS_MAX; // should the flash be encrypted
     if (efuse_flash_encrypted()) {
         return ONESLOT_ERROR_FLASH_ENCRYPTED;
     }

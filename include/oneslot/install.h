@@ -60,10 +60,8 @@ struct oneslot_as_if {
 
 /// Attempts to install something that end by themselves: failed while writing, put back, mended.
 #define ONESLOT_ATTEMPTS_MAX 11u
-/// Erases of any one sector of the flash, whatever lies in it: each of the attempts above and the person's own one
-/// writes an image twice at the most (the second time when its digest is wrong), each time with one erase of the block
-/// and three of the sector. Journal and otadata stay below it: docs/DESIGN.md counts.
-#define ONESLOT_ERASES_MAX ((ONESLOT_ATTEMPTS_MAX + 1u) * 2u * (1u + ONESLOT_FLASH_TRIES))
+/// Erases of any one sector of the flash, whatever lies in it, those that fail included: docs/DESIGN.md counts.
+#define ONESLOT_ERASES_MAX 256u
 /// Programs that erase nothing, in a record's page: boots of a trial, starts in vain, tries.
 #define ONESLOT_COUNTS_MAX (ONESLOT_TRIAL_MAX + ONESLOT_TRIES_MAX + ONESLOT_WAITS_MAX)
 /// Seconds before the next attempt; each that is in vain doubles them, up to 128 times as long.
