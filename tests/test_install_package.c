@@ -655,8 +655,9 @@ static void what_ran_before_a_trial_is_put_back_though_nobody_has_signed_it(void
         assert_outcome(&bench, back ? ONESLOT_STATE_DONE : ONESLOT_STATE_FAILED,
                        back ? ONESLOT_ERROR_TRIAL_EXPIRED : ONESLOT_ERROR_WAY_BACK);
         assert_int_equal(record_of(&bench).detail, fallback->reason);
-        // Whatever an unsigned file says of its version, the floor is what was confirmed.
+        // Whatever an unsigned file says of its version, the floor is what was confirmed, and what runs is what ran.
         assert_version(record_of(&bench).floor, "1.5.0");
+        assert_version(record_of(&bench).installed_version, "1.5.0");
         finish(&bench);
     }
 }

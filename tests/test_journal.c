@@ -370,6 +370,8 @@ static void the_loader_decides_by_state_trial_watch_and_checksum(void **state) {
         struct oneslot_record record = {.state = (uint8_t)cases[i].state, .trial_boots = cases[i].boots};
         assert_int_equal(oneslot_boot_decide(&record, cases[i].used, cases[i].watch, cases[i].whole, true),
                          cases[i].expected);
+        assert_int_equal(oneslot_boot_decide(&record, cases[i].used, cases[i].watch, cases[i].whole, false),
+                         ONESLOT_BOOT_INSTALLER);
     }
 }
 
