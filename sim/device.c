@@ -238,7 +238,13 @@ static bool run_installer(struct sim_device *device, const struct oneslot_flash 
 /// As device/esp8266/installer.c: a refusal goes on to the application without a reset.
 static bool install(struct sim_device *device, struct oneslot_install *install) {
     device->last = oneslot_install_run(install);
-    return device->last == ONESLOT_ERROR_NONE || install->record.state == ONESLOT_STATE_INSTALLING;
+    device->proven = install->proven;
+    bool stuck =
+        device->last != ONESLOT_ERROR_NONE && !install->proven && install->record.state == ONESLOT_STATE_INSTALLING;
+    if (stuck) {
+        (void)oneslot_install_wait(install);
+    }
+    return device->last == ONESLOT_ERROR_NONE || stuck;
 }
 
 static bool install_broken(struct sim_device *device, struct oneslot_install *memory) {
@@ -290,19 +296,21 @@ static bool enter_installer(struct sim_device *device, const struct oneslot_flas
 static enum next boot_once(struct sim_device *device, const struct oneslot_flash *flash) {
     struct oneslot_journal journal = {flash, device->layout.journal};
     struct oneslot_record record;
-    uint32_t slot = 0;
+    uint32_t slot = ONESLOT_SLOTS;
     uint32_t used = 0;
-    bool whole = is_whole(device, flash);
+    bool whole = is_whole(device, flash) || is_whole(device, flash);
+    bool settled;
     bool watch = (device->layout.flags & ONESLOT_LAYOUT_WATCH) != 0;
     device->boots++;
-    enum oneslot_error error = oneslot_journal_load(&journal, &record, &slot);
+    device->proven = false;
+    enum oneslot_error error = oneslot_journal_look(&journal, &record, &slot, &settled);
     if (error == ONESLOT_ERROR_NONE && record.state == ONESLOT_STATE_TRIAL) {
         error = oneslot_journal_trial_used(&journal, slot, &used);
     }
     if (error != ONESLOT_ERROR_NONE && error != ONESLOT_ERROR_JOURNAL_EMPTY) {
         return NEXT_RESET;
     }
-    switch (oneslot_boot_decide(&record, used, watch, whole)) {
+    switch (oneslot_boot_decide(&record, used, watch, whole, settled)) {
     case ONESLOT_BOOT_TRIAL:
         (void)oneslot_journal_trial_count(&journal, slot);
         return NEXT_APPLICATION;
@@ -310,7 +318,11 @@ static enum next boot_once(struct sim_device *device, const struct oneslot_flash
         if (enter_installer(device, flash, slot, &record, whole ? install : install_broken)) {
             return NEXT_RESET;
         }
-        return record.state != ONESLOT_STATE_INSTALLING && is_whole(device, flash) ? NEXT_APPLICATION : NEXT_RESET;
+        if ((record.state != ONESLOT_STATE_INSTALLING || device->proven) && is_whole(device, flash)) {
+            return NEXT_APPLICATION;
+        }
+        (void)oneslot_journal_count(&journal, slot, ONESLOT_COUNTER_WAITS);
+        return NEXT_RESET;
     default:
         return NEXT_APPLICATION;
     }

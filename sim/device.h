@@ -91,6 +91,7 @@ struct sim_device {
     uint32_t boots;                ///< resets and power-ups so far
     uint32_t installs;             ///< runs of the installer so far
     enum oneslot_error last;       ///< what the last of them returned
+    bool proven;                   ///< it says that flash holds what is to run, whatever the journal says
     uint32_t bad_starts;           ///< applications started that were neither old nor new, or weak
     uint32_t lost_installers;      ///< resets at which an installer was needed and none was whole
     uint32_t resets_left;

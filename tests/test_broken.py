@@ -9,8 +9,8 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "broken"))
 from variants import (ESP32_VARIANTS, HANDOVER_VARIANTS, IMAGE_ESP32_VARIANTS, JOURNAL_VARIANTS,  # noqa: E402
-                      OTADATA_VARIANTS, PACKAGE_VARIANTS, SAVE_VARIANTS, SELF_UPDATE_VARIANTS, STORY_VARIANTS,
-                      VARIANTS)
+                      MEMORY_VARIANTS, OTADATA_VARIANTS, PACKAGE_VARIANTS, SAVE_VARIANTS, SELF_UPDATE_VARIANTS,
+                      STORY_VARIANTS, VARIANTS, WAY_BACK_VARIANTS)
 
 CFLAGS = ["-std=c11", "-O2", "-w", "-D_DEFAULT_SOURCE", "-DLFS_NO_DEBUG", "-DLFS_NO_WARN", "-DLFS_NO_ERROR",
           "-DLFS_NO_ASSERT"]
@@ -79,10 +79,17 @@ PACKAGE_TEST = ("test_install_package.c", "small_upgrade.c", "synthetic.c", "syn
                 "../host/pack/compress.c", "../host/pack/filter.c")
 
 
-@pytest.mark.parametrize("variant", PACKAGE_VARIANTS, ids=lambda variant: variant.name)
+@pytest.mark.parametrize("variant", PACKAGE_VARIANTS + WAY_BACK_VARIANTS, ids=lambda variant: variant.name)
 def test_a_broken_handling_of_packages_is_caught(repo, build, tmp_path, variant):
     program = build_campaign(repo, build, tmp_path, variant, PACKAGE_TEST, ("-lcmocka", "-llzma"))
     assert run_campaign(program)[0] > 0, f"not caught: {variant.what}"
+
+
+@pytest.mark.parametrize("variant", MEMORY_VARIANTS, ids=lambda variant: variant.name)
+def test_a_broken_memory_is_caught_by_its_own_test(repo, build, tmp_path, variant):
+    tests = ("test_memory.c", "synthetic.c", "synthetic_esp32.c")
+    program = build_campaign(repo, build, tmp_path, variant, tests, ("-lcmocka",))
+    assert run_campaign(program)[0] != 0, f"not caught: {variant.what}"
 
 
 @pytest.mark.parametrize("variant", SELF_UPDATE_VARIANTS, ids=lambda variant: variant.name)
