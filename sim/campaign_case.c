@@ -40,7 +40,10 @@ void campaign_check_end(struct campaign_run *run, bool old_too) {
         }
     }
     if (!rests) {
-        case_broken(&run->at, CAMPAIGN_JOURNAL, "the journal does not tell how it ended");
+        struct oneslot_record record;
+        enum oneslot_error error = sim_journal(&run->at.device, &record);
+        case_broken(&run->at, CAMPAIGN_JOURNAL, "the journal does not tell how it ended: state %u, \"%s\"",
+                    record.state, oneslot_error_text(error ? error : (enum oneslot_error)record.outcome));
     }
 }
 

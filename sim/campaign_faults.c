@@ -45,7 +45,8 @@ static uint32_t firmware_erases(const struct campaign_run *run) {
 /// Whether the journal gives a reason why nothing goes on.
 static bool is_named(struct campaign_run *run) {
     struct oneslot_record record;
-    return sim_journal(&run->at.device, &record) == ONESLOT_ERROR_NONE && record.outcome != ONESLOT_ERROR_NONE;
+    return sim_journal(&run->at.device, &record) == ONESLOT_ERROR_NONE &&
+           (record.outcome != ONESLOT_ERROR_NONE || record.own_outcome != ONESLOT_ERROR_NONE);
 }
 
 /// Many resets at which nobody does anything.
@@ -333,11 +334,20 @@ static void rot_when_done(struct campaign_run *run) {
         rest(run);
         return;
     }
-    if (stays_new(run, 3) && !of_firmware && firmware_erases(run) != erases) {
-        case_broken(&run->at, CAMPAIGN_WRONG, "what ran was written anew because a bit of %s has changed",
-                    of_map ? "the map" : "the journal");
+    for (uint32_t boot = 0; boot < 3; boot++) {
+        if (!case_check_started(&run->at, case_power_on(&run->at))) {
+            return;
+        }
     }
-    rest(run);
+    if (sim_runs(&run->at.device) != SIM_RUNS_NEW || (!of_firmware && firmware_erases(run) != erases)) {
+        case_broken(&run->at, CAMPAIGN_WRONG, "%s runs, and it was%s written anew, because a bit has changed",
+                    sim_runs_text(sim_runs(&run->at.device)), firmware_erases(run) == erases ? " not" : "");
+    }
+    (void)case_resets(&run->at);
+    if (of_map) {
+        nor_rot(&run->at.device.nor, address, bit); /* nothing writes it: it is as it was but for the bit */
+    }
+    (void)case_check_rules(&run->at);
 }
 
 /// Something was asked for, or an installation was cut.

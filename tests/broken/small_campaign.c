@@ -26,6 +26,10 @@ int main(int argc, char **argv) {
     upgrade.settings.changes = 60;
     upgrade.settings.refusals = 20;
     upgrade.settings.repeats = 1500;
+    upgrade.settings.files = 400;
+    upgrade.settings.worn = 300;
+    upgrade.settings.disturbs = 300;
+    upgrade.settings.rots = 300;
     upgrade.settings.failures_max = 1;
     bool works = campaign_run(&upgrade.settings, &report, message);
     small_upgrade_destroy(&upgrade);
