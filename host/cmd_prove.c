@@ -554,6 +554,7 @@ int cmd_prove(int argc, char **argv) {
     prove.settings.worn = 500;
     prove.settings.disturbs = 500;
     prove.settings.rots = 500;
+    prove.settings.unstarted = 100;
     prove.settings.repeats = 1000;
     prove.settings.step = 1;
     prove.settings.jobs = 2;

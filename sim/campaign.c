@@ -60,7 +60,7 @@ static enum oneslot_error record_upgrade(struct campaign *campaign) {
     struct sim_device *device = &campaign->upgraded;
     sim_device_fork(device, &campaign->requested);
     track_begin(&campaign->upgrade, device);
-    sim_power_on(device);
+    campaign->started = sim_power_on(device) == SIM_APPLICATION;
     track_end(&campaign->upgrade, device);
     campaign->upgrade_reads = device->nor.reads;
     enum oneslot_error error = sim_journal(device, &record);
@@ -89,12 +89,16 @@ static void close_campaign(struct campaign *campaign) {
     }
 }
 
-static bool check_upgraded(const struct sim_device *device, enum oneslot_error outcome, char *message) {
+static bool check_upgraded(const struct campaign *campaign, enum oneslot_error outcome, char *message) {
+    const struct sim_device *device = &campaign->upgraded;
     uint32_t address;
     if (outcome != ONESLOT_ERROR_NONE) {
         snprintf(message, MESSAGE_SIZE, "the upgrade was refused: %s", oneslot_error_text(outcome));
     } else if (sim_runs(device) != SIM_RUNS_NEW) {
         snprintf(message, MESSAGE_SIZE, "after the upgrade the %s runs", sim_runs_text(sim_runs(device)));
+    } else if (!campaign->started) {
+        snprintf(message, MESSAGE_SIZE, "the new firmware was proven and is not started: %s",
+                 oneslot_error_text(device->last));
     } else if (device->nor.violations > 0) {
         snprintf(message, MESSAGE_SIZE, "%s at 0x%06x", nor_violation_text(device->nor.violation),
                  (unsigned)device->nor.violation_address);
@@ -156,7 +160,7 @@ static bool open_campaign(struct campaign *campaign, const struct campaign_setti
     report->upgrade = campaign->upgraded.nor.statistics;
     report->sha256 = campaign->ask_sha256;
     report->first_sector_last = first_sector_last(campaign);
-    bool works = check_upgraded(&campaign->upgraded, outcome, message);
+    bool works = check_upgraded(campaign, outcome, message);
     if (works && !report->first_sector_last) {
         snprintf(message, MESSAGE_SIZE, "the image's first sector is not written last");
         works = false;
@@ -182,6 +186,7 @@ static void make_agenda(const struct campaign *campaign, struct agenda *agenda) 
     agenda_add(agenda, CAMPAIGN_WORN, settings->worn);
     agenda_add(agenda, CAMPAIGN_DISTURB, settings->disturbs);
     agenda_add(agenda, CAMPAIGN_ROT, settings->rots);
+    agenda_add(agenda, CAMPAIGN_UNSTARTED, settings->unstarted);
 }
 
 struct work {

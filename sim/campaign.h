@@ -25,7 +25,8 @@
     X(FILE, "file", "a cut near the end, then the application deletes, renames or replaces the file")                  \
     X(WORN, "worn", "a sector that can no longer be erased or programmed, or has a bit that sticks")                   \
     X(DISTURB, "disturb", "reads fail or return wrong bits, at rest or during the upgrade")                            \
-    X(ROT, "rot", "a bit of journal, otadata, first sector or map changes at rest")
+    X(ROT, "rot", "a bit of journal, otadata, first sector or map changes at rest")                                    \
+    X(UNSTARTED, "unstarted", "the new firmware is proven, and the loader does not start it")
 
 enum campaign_kind {
 #define CAMPAIGN_KIND_VALUE(name, text, sentence) CAMPAIGN_##name,
@@ -74,6 +75,7 @@ struct campaign_settings {
     uint32_t worn;  ///< and of the others
     uint32_t disturbs;
     uint32_t rots;
+    uint32_t unstarted;
     uint32_t step;         ///< 1: cuts at every operation; n: at every n-th program amid a sector, and at all others
     uint32_t jobs;         ///< processes, 1 to CAMPAIGN_JOBS_MAX
     uint32_t failures_max; ///< stops after so many broken promises; 0: never

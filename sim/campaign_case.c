@@ -274,6 +274,7 @@ void campaign_follow(const struct campaign *campaign, const struct campaign_case
         [CAMPAIGN_WORN] = campaign_follow_worn,
         [CAMPAIGN_DISTURB] = campaign_follow_disturb,
         [CAMPAIGN_ROT] = campaign_follow_rot,
+        [CAMPAIGN_UNSTARTED] = campaign_follow_unstarted,
     };
     struct campaign_run run = {.campaign = campaign};
     case_open(&run.at, campaign->settings->seed, which, result, trace);

@@ -15,6 +15,7 @@ struct campaign {
     struct track upgrade;        ///< those of the upgrade
     struct sim_device upgraded;  ///< after it
     uint32_t upgrade_reads;      ///< reads that it took
+    bool started;                ///< the new firmware was started behind it
     uint8_t sha256[32];          ///< of the file
     uint8_t image_sha256[32];    ///< of the image: the file itself, or what its package holds
     uint32_t image_size;
@@ -42,5 +43,6 @@ void campaign_follow_file(struct campaign_run *run, const struct campaign_case *
 void campaign_follow_worn(struct campaign_run *run, const struct campaign_case *which);
 void campaign_follow_disturb(struct campaign_run *run, const struct campaign_case *which);
 void campaign_follow_rot(struct campaign_run *run, const struct campaign_case *which);
+void campaign_follow_unstarted(struct campaign_run *run, const struct campaign_case *which);
 
 #endif

@@ -218,7 +218,7 @@ void campaign_follow_worn(struct campaign_run *run, const struct campaign_case *
 static void plan_disturbance(struct campaign_run *run, uint32_t reads) {
     struct nor_fault fault = {.kind = draw(run, 2) ? NOR_FAULT_READ : NOR_FAULT_DISTURB,
                               .at = run->at.device.nor.reads + draw(run, reads),
-                              .count = 1u + draw(run, 6)};
+                              .count = 1u + draw(run, 8)};
     case_tell(&run->at, "%u reads from %u on: %s", (unsigned)fault.count, (unsigned)fault.at,
               nor_fault_name(fault.kind));
     nor_plan(&run->at.device.nor, fault);
@@ -389,4 +389,34 @@ void campaign_follow_rot(struct campaign_run *run, const struct campaign_case *w
     } else {
         rot_under_way(run);
     }
+}
+
+/* A firmware that is proven and not started. */
+
+void campaign_follow_unstarted(struct campaign_run *run, const struct campaign_case *which) {
+    const struct campaign *campaign = run->campaign;
+    (void)which;
+    if (draw(run, 2) == 0) {
+        uint32_t at = draw(run, campaign->upgrade.points);
+        case_cut_at(&run->at, &campaign->upgrade.point[at], case_random_tear(&run->at));
+    } else {
+        case_start(&run->at, &campaign->requested);
+    }
+    run->at.device.new_refused = true;
+    enum sim_stop stop = case_power_on(&run->at);
+    if (stop == SIM_HUNG || stop == SIM_APPLICATION) {
+        case_broken(&run->at, CAMPAIGN_WRONG, "%s", sim_stop_text(stop));
+        return;
+    }
+    if (draw(run, 2) == 0) {
+        move_file(run);
+    }
+    for (uint32_t round = 0; round < 3; round++) {
+        (void)case_resets(&run->at);
+    }
+    /* A firmware that the user puts there may mend it. */
+    if (!run->at.device.rests && !is_named(run)) {
+        case_broken(&run->at, CAMPAIGN_JOURNAL, "nothing starts, and the journal does not say why");
+    }
+    (void)case_check_rules(&run->at);
 }

@@ -298,7 +298,8 @@ static enum next boot_once(struct sim_device *device, const struct oneslot_flash
     struct oneslot_record record;
     uint32_t slot = ONESLOT_SLOTS;
     uint32_t used = 0;
-    bool whole = is_whole(device, flash) || is_whole(device, flash);
+    bool refused = device->new_refused && sim_runs(device) == SIM_RUNS_NEW;
+    bool whole = !refused && (is_whole(device, flash) || is_whole(device, flash));
     bool settled;
     bool watch = (device->layout.flags & ONESLOT_LAYOUT_WATCH) != 0;
     device->boots++;
@@ -318,7 +319,8 @@ static enum next boot_once(struct sim_device *device, const struct oneslot_flash
         if (enter_installer(device, flash, slot, &record, whole ? install : install_broken)) {
             return NEXT_RESET;
         }
-        if ((record.state != ONESLOT_STATE_INSTALLING || device->proven) && is_whole(device, flash)) {
+        refused = device->new_refused && sim_runs(device) == SIM_RUNS_NEW;
+        if ((record.state != ONESLOT_STATE_INSTALLING || device->proven) && !refused && is_whole(device, flash)) {
             return NEXT_APPLICATION;
         }
         (void)oneslot_journal_count(&journal, slot, ONESLOT_COUNTER_WAITS);
@@ -434,6 +436,10 @@ static bool is_met(void *context, uint32_t address, bool *takes) {
     struct sim_device *device = context;
     bool weak = false;
     uint32_t runs = address == device->layout.application ? sim_firmware_number(device, &weak) : SIM_NO_FIRMWARE;
+    if (runs == 1 && device->new_refused) {
+        *takes = false;
+        return true;
+    }
     if (runs >= MET_MAX || weak) {
         return false;
     }

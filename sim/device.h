@@ -77,6 +77,7 @@ struct sim_device {
     struct oneslot_layout layout;
     struct sim_firmware old_firmware;
     struct sim_firmware new_firmware;
+    bool new_refused; ///< what starts applications finds fault with the new firmware, which the installer has proven
     const struct sim_firmware *others; ///< further ones that may run; not owned
     uint32_t other_count;
     uint32_t fs_start; ///< the file system that applications write

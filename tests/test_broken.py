@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "broken"))
 from variants import (ESP32_VARIANTS, HANDOVER_VARIANTS, IMAGE_ESP32_VARIANTS, JOURNAL_VARIANTS,  # noqa: E402
+                      LIFE_ESP32_VARIANTS, LIFE_VARIANTS,
                       MEMORY_VARIANTS, OTADATA_VARIANTS, PACKAGE_VARIANTS, SAVE_VARIANTS, SELF_UPDATE_VARIANTS,
                       STORY_VARIANTS, VARIANTS, WAY_BACK_VARIANTS)
 
@@ -61,6 +62,16 @@ def test_the_engine_as_it_is_keeps_all_promises(repo, build, tmp_path):
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
 def test_a_broken_engine_is_caught(repo, build, tmp_path, variant):
     status, said = run_campaign(build_campaign(repo, build, tmp_path, variant))
+    assert status == 1, f"not caught: {variant.what}; the campaign says: {said}"
+    assert said.split(":")[0] in variant.verdicts, said
+
+
+LIVES = [("esp8266", variant) for variant in LIFE_VARIANTS] + [("esp32", variant) for variant in LIFE_ESP32_VARIANTS]
+
+
+@pytest.mark.parametrize("family, variant", LIVES, ids=[variant.name for _, variant in LIVES])
+def test_a_broken_engine_is_caught_when_files_move_and_the_chip_wears(repo, build, tmp_path, family, variant):
+    status, said = run_campaign(build_campaign(repo, build, tmp_path, variant), family, "life")
     assert status == 1, f"not caught: {variant.what}; the campaign says: {said}"
     assert said.split(":")[0] in variant.verdicts, said
 

@@ -114,6 +114,28 @@ VARIANTS = (
     ), ("wrong",), (("install_steps.c", (NO_VERIFY,)),)),
 )
 
+# Faults that show when files move, the chip wears, reads are disturbed or bits rot.
+ALL_THE_SAME = ("    if (holds_attempted(install)) {\n        *reason = finish(install);\n",
+                "    if (false) {\n        *reason = finish(install);\n")
+LIFE_VARIANTS = (
+    Variant("file_gone_waits_for_ever", "the application acts on a record that is not firm, and an installation whose "
+            "file is gone does not look at flash", "install.c", (ALL_THE_SAME,),
+            ("brick", "journal", "wrong"), (("boot.c", (("    if (!settled) {\n", "    if (false) {\n"),)),)),
+    Variant("tried_for_ever", "attempts to write are not counted", "install.c", (
+        ("            record->failures++;\n            count_attempt(record);\n", ""),
+    ), ("endless",)),
+    Variant("one_reading_decides", "what the loader finds fault with once is damaged", "install.c", (
+        ("    if (!holds_installed(install, &known)) {\n        return CONDITION_DAMAGED;",
+         "    known = false;\n    if (!known) {\n        return CONDITION_DAMAGED;"),
+    ), ("wrong", "brick")),
+)
+LIFE_ESP32_VARIANTS = (
+    Variant("choice_written_for_ever", "otadata is written at each reset, however often it was in vain", "handover.c", (
+        ("    if ((trial || granted < ONESLOT_TRIAL_MAX) && tries < ONESLOT_TRIES_MAX) {\n", "    if (true) {\n"),
+        ("    return waits < STARTS;\n", "    return true;\n"),
+    ), ("endless",)),
+)
+
 # Faults that the journal's own test must catch: in an upgrade a second safeguard covers for them.
 JOURNAL_VARIANTS = (
     Variant("seal_not_made_firm", "the newest seal, which a cut may have left half-way, is not programmed again",
