@@ -415,8 +415,7 @@ void campaign_follow_unstarted(struct campaign_run *run, const struct campaign_c
         (void)case_resets(&run->at);
     }
     /* A firmware that the user puts there may mend it. */
-    if (!run->at.device.rests && !is_named(run)) {
+    if (case_check_rules(&run->at) && !run->at.device.rests && !is_named(run)) {
         case_broken(&run->at, CAMPAIGN_JOURNAL, "nothing starts, and the journal does not say why");
     }
-    (void)case_check_rules(&run->at);
 }

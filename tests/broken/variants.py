@@ -133,7 +133,7 @@ LIFE_ESP32_VARIANTS = (
     Variant("choice_written_for_ever", "otadata is written at each reset, however often it was in vain", "handover.c", (
         ("    if ((trial || granted < ONESLOT_TRIAL_MAX) && tries < ONESLOT_TRIES_MAX) {\n", "    if (true) {\n"),
         ("    return waits < STARTS;\n", "    return true;\n"),
-    ), ("endless",)),
+    ), ("endless", "journal")),
 )
 
 # Faults that the journal's own test must catch: in an upgrade a second safeguard covers for them.
