@@ -68,7 +68,7 @@ static int show_firmware(const char *path, const struct firmware *firmware, bool
 /// Flash images.
 
 static bool decode_slot(const struct flash_file *file, uint32_t slot, struct oneslot_record *record, bool *sealed) {
-    const uint8_t *bytes = file->bytes + file->layout.journal + slot * ONESLOT_SLOT_SIZE;
+    const uint8_t *bytes = file->bytes + oneslot_slot_address(file->layout.journal, slot);
     memcpy(record, bytes, sizeof *record);
     *sealed = true;
     for (uint32_t index = 0; index < ONESLOT_SEAL_SIZE; index++) {
@@ -79,7 +79,7 @@ static bool decode_slot(const struct flash_file *file, uint32_t slot, struct one
 }
 
 static bool slot_erased(const struct flash_file *file, uint32_t slot) {
-    const uint8_t *bytes = file->bytes + file->layout.journal + slot * ONESLOT_SLOT_SIZE;
+    const uint8_t *bytes = file->bytes + oneslot_slot_address(file->layout.journal, slot);
     for (uint32_t index = 0; index < ONESLOT_SLOT_SIZE; index++) {
         if (bytes[index] != 0xff) {
             return false;
@@ -150,7 +150,7 @@ static bool installed_firmware(const struct flash_file *file, const struct onesl
         uint32_t head = record->installed_size < ONESLOT_SECTOR_SIZE ? record->installed_size : ONESLOT_SECTOR_SIZE;
         memcpy(copy, file->bytes + file->layout.displaced, head);
         for (uint32_t index = 0; index < 4 && index < head; index++) {
-            copy[index] = (uint8_t)(record->header >> (8 * index));
+            copy[index] = (uint8_t)(record->installed_header >> (8 * index));
         }
     }
     *bytes = copy;
@@ -221,9 +221,9 @@ static void versions_json(struct json *json, const struct oneslot_record *record
     static const uint8_t NONE[ONESLOT_VERSION_SIZE] = {0};
     struct oneslot_version version;
     char text[VERSION_TEXT];
-    oneslot_version_decode(&version, record->image_version);
+    oneslot_version_decode(&version, record->installed_version);
     json_string(json, "version",
-                memcmp(record->image_version, NONE, sizeof NONE) != 0 ? version_text(&version, text) : NULL);
+                memcmp(record->installed_version, NONE, sizeof NONE) != 0 ? version_text(&version, text) : NULL);
     oneslot_version_decode(&version, record->floor);
     json_string(json, "floor", memcmp(record->floor, NONE, sizeof NONE) != 0 ? version_text(&version, text) : NULL);
 }
@@ -247,8 +247,8 @@ static void trust_text(const struct flash_facts *facts) {
     if (facts->trust.board[0] != 0) {
         printf("  board     %.*s\n", (int)sizeof facts->trust.board, facts->trust.board);
     }
-    oneslot_version_decode(&version, facts->record.image_version);
-    if (memcmp(facts->record.image_version, NONE, sizeof NONE) != 0) {
+    oneslot_version_decode(&version, facts->record.installed_version);
+    if (memcmp(facts->record.installed_version, NONE, sizeof NONE) != 0) {
         printf("  version   %s\n", version_text(&version, text));
     }
     oneslot_version_decode(&version, facts->record.floor);

@@ -28,9 +28,10 @@ static const char HELP[] =
     "usage: oneslot prove OLD.bin NEW.bin [options]\n"
     "\n"
     "Simulates the upgrade from OLD to NEW and cuts the power at every single flash operation, with every kind of\n"
-    "tear that a cut can leave; then chains of two to five cuts, failing operations, damaged and exchanged files. "
-    "After\n"
-    "each: does the old or the new firmware run, the new one once writing began, is every other byte as it was?\n"
+    "tear that a cut can leave; then chains of two to five cuts, failing operations, damaged and exchanged files,\n"
+    "files that are removed or replaced afterwards, worn sectors, disturbed reads, bits that rot. After each: does\n"
+    "the old or the new firmware run, the new one once writing began, is every other byte as it was, does the device\n"
+    "come to rest without writing for ever?\n"
     "\n"
     "  --chip CHIP         esp8266 (the default), or of the ESP32 family: esp32, esp32s2, esp32s3, esp32c2, esp32c3,\n"
     "                      esp32c6, esp32h2; then OLD and NEW are applications, or stock images that hold one\n"
@@ -603,6 +604,11 @@ int cmd_prove(int argc, char **argv) {
     prove.settings.faults = 2000;
     prove.settings.changes = 200;
     prove.settings.refusals = 100;
+    prove.settings.files = 500;
+    prove.settings.worn = 500;
+    prove.settings.disturbs = 500;
+    prove.settings.rots = 500;
+    prove.settings.unstarted = 100;
     prove.settings.repeats = 1000;
     prove.settings.step = 1;
     prove.settings.jobs = 2;

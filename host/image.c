@@ -63,7 +63,7 @@ enum oneslot_error image_put_journal(struct image_build *build) {
         .state = ONESLOT_STATE_IDLE,
         .installed_kind = (uint8_t)image->kind,
         .installed_size = image->size,
-        .header = image->header,
+        .installed_header = image->header,
     };
     memcpy(record.installed, image->sha256, sizeof record.installed);
     return oneslot_journal_append(&journal, &record, NULL);
