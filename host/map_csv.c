@@ -335,7 +335,7 @@ const char *map_subtype_text(uint8_t type, uint8_t subtype, char text[8]) {
 /// Whether gen_esp32part.py knows a name in every version since ESP-IDF 3.0.
 static bool is_old(uint8_t type, int subtype) {
     if (type == ONESLOT_TYPE_APP) {
-        return true;
+        return subtype <= 0x20;
     }
     return type == ONESLOT_TYPE_DATA && (subtype <= 0x03 || subtype == 0x80 || subtype == ONESLOT_SUBTYPE_DATA_FAT ||
                                          subtype == ONESLOT_SUBTYPE_DATA_SPIFFS);

@@ -10,11 +10,12 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 from fcntl import ioctl
+from pathlib import Path
 
 import pytest
-from conftest import FIRMWARE
 from esp_idf_defs.partitions import PartitionTable
 from test_host import micropython
 
@@ -264,6 +265,42 @@ class TestInputs:
         assert not (place / "out").exists()
 
 
+@pytest.fixture
+def open_place(stock):
+    """The same files where everybody can come, each for its owner alone; for what the superuser is never refused."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(stock, folder, dirs_exist_ok=True)
+        os.chmod(folder, 0o755)
+        for path in Path(folder).iterdir():
+            path.chmod(0o700)
+        yield Path(folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the superuser can be somebody else")
+class TestSomebodyElse:
+    def run(self, oneslot, words, folder):
+        # The tool itself may lie where only its owner can come.
+        with open(oneslot.path, "rb") as program:
+            return subprocess.run(words, executable=f"/proc/self/fd/{program.fileno()}", pass_fds=[program.fileno()],
+                                  cwd=folder, user=65534, group=65534, extra_groups=[], capture_output=True, text=True)
+
+    @pytest.mark.parametrize("name", [name for name in INPUTS if name != "prove --key"])
+    def test_what_cannot_be_read_is_named(self, oneslot, open_place, name):
+        open_place.chmod(0o777)
+        for path in open_place.iterdir():
+            path.chmod(0o000 if path.name == "noise" else 0o755)
+        done = self.run(oneslot, ["oneslot", *INPUTS[name].replace("IN", "noise").split()], open_place)
+        assert done.returncode == 1 and "noise: Permission denied" in done.stderr, done
+
+    def test_what_cannot_be_written_is_named_and_stays(self, oneslot, open_place):
+        for path in open_place.iterdir():
+            path.chmod(0o755)
+        for words in ("image old.bin --flash-size 2MB -o old", "pack old.bin --version 1 -o new", "keygen -o key",
+                      "map export map.csv -f bin -o folder/x", "fs mkdir flash.bin /d", "request flash.bin /main.py"):
+            done = self.run(oneslot, ["oneslot", *words.split()], open_place)
+            assert done.returncode == 1 and re.search("Permission denied|read-only", done.stderr), done
+
+
 class TestWatch:
     @pytest.mark.parametrize("path, said", [
         ("nolabel:/x", "no region 'nolabel'"), ("@nolabel", "no region 'nolabel'"), ("/", "names no file"),
@@ -396,12 +433,12 @@ class TestTerminals:
             assert "\033[" in Terminal(80).run(oneslot.path, words.split(), place, TERM="xterm")
 
 
-def esptool(command):
+def esptool(command, folder):
     """What esptool makes of a command line, on a port that is not there."""
     words = shlex.split(command.replace(" --port PORT ", " --port /dev/no-such-port "))
     assert words[0] == "esptool"
     done = subprocess.run([sys.executable, "-m", "esptool", *words[1:]], capture_output=True, text=True,
-                          env={**os.environ, "COLUMNS": "200"})
+                          cwd=folder, env={**os.environ, "COLUMNS": "200"})
     return done.returncode, done.stdout + done.stderr
 
 
@@ -411,14 +448,13 @@ class TestEsptool:
         "image esp32.bin --flash-size 4MB -o out"])
     def test_the_command_is_one_that_esptool_takes_without_a_word_against_it(self, oneslot, place, words):
         command = oneslot.ok(*shlex.split(words), "--json", cwd=place).json["command"]
-        os.chdir(place)
-        status, said = esptool(command)
+        status, said = esptool(command, place)
         assert "no-such-port" in said and status == 2, said
         assert "eprecated" not in said and "Usage" not in said and "No such option" not in said, said
 
     def test_an_old_spelling_would_be_seen(self, place):
-        os.chdir(place)
-        assert "eprecated" in esptool("esptool --chip esp8266 --port PORT write_flash --flash_size keep 0 old.bin")[1]
+        command = "esptool --chip esp8266 --port PORT write_flash --flash_size keep 0 old.bin"
+        assert "eprecated" in esptool(command, place)[1]
 
     def test_no_text_of_the_project_has_the_old_spelling(self, oneslot, repo):
         texts = [path.read_text() for path in [repo / "README.md", *sorted((repo / "docs").glob("*.md"))]]
