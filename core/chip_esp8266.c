@@ -16,10 +16,6 @@ const struct oneslot_chip oneslot_esp8266 = {
     .limits =
         {
             .firmware = 0x00100000,     /* what runs in place is seen through a window of 1 MiB */
-            .memory_start = 0x4010e000, /* the loader, which runs while it loads the image */
-            .memory_end = 0x4010f000,
-            .stack_start = 0x3fffeb30, /* end of the boot ROM's own variables */
-            .stack_end = 0x40000000,
             .installer_entry = 0x4010bf00, /* device/esp8266/memory.h, STAGE_ENTRY */
         },
     .prove = oneslot_image_prove,

@@ -3,12 +3,10 @@
 #include <string.h>
 
 #include "image_format.h"
+#include "oneslot/rom_image.h"
 
-/// ESP8266 memory that segments are loaded to, and the window that flash runs in place through.
-#define DRAM_START   0x3ffe8000u
+/// End of the ESP8266's DRAM, and the window that flash runs in place through.
 #define DRAM_END     0x40000000u
-#define IRAM_START   0x40100000u
-#define IRAM_END     0x40110000u
 #define WINDOW_START 0x40200000u
 #define WINDOW_END   0x40300000u
 
@@ -38,14 +36,19 @@ static bool lies_within(const struct oneslot_segment *segment, uint32_t start, u
     return segment->address >= start && segment->address < end && segment->length <= end - segment->address;
 }
 
-static bool is_loadable(const struct oneslot_segment *segment) {
-    return segment->length == 0 || lies_within(segment, DRAM_START, DRAM_END) ||
-           lies_within(segment, IRAM_START, IRAM_END);
+static bool lies_in_ram(const struct oneslot_segment *segment) {
+    return lies_within(segment, ONESLOT_ROM_DRAM_START, DRAM_END) ||
+           lies_within(segment, ONESLOT_ROM_IRAM_START, ONESLOT_ROM_IRAM_END);
 }
 
-/// The ROM copies what is no whole word byte by byte, and IRAM takes no byte stores.
+/// eboot and boot_v1.x pass over what is empty.
+static bool is_loadable(const struct oneslot_segment *segment) {
+    return segment->length == 0 || lies_in_ram(segment);
+}
+
+/// What is no such segment at all. Whether the loader leaves room for it is asked in oneslot_image_allowed.
 static bool rom_loads(const struct oneslot_segment *segment) {
-    return (segment->address | segment->length) % 4 == 0 && is_loadable(segment);
+    return (segment->address | segment->length) % 4 == 0 && lies_in_ram(segment);
 }
 
 /// eboot leaves in place what is linked to run from flash.
@@ -190,7 +193,7 @@ static enum oneslot_error probe_rom(struct oneslot_image *image, struct oneslot_
         return error;
     }
     image->boot_segments = image->segment_count;
-    if (image->entry < IRAM_START || image->entry >= IRAM_END) {
+    if (image->entry < ONESLOT_ROM_IRAM_START || image->entry >= ONESLOT_ROM_IRAM_END) {
         return ONESLOT_ERROR_IMAGE_HEADER;
     }
     bool arduino;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "oneslot/image.h"
+#include "oneslot/rom_image.h"
 #include "oneslot/source.h"
 
 static bool meet(uint32_t start, uint32_t end, uint32_t other_start, uint32_t other_end) {
@@ -28,17 +29,18 @@ static bool meets_map(uint32_t start, uint32_t end, const struct oneslot_map *ma
     return false;
 }
 
-/// Later stages load what they like: the loader is gone by then.
-static bool loads_into_loader(const struct oneslot_image *image, const struct oneslot_image_limits *limits) {
+/// Whether the loader copies all that the boot ROM would, and enters some of it. Later stages load what they like: the
+/// loader is gone by then. (Of an image for the ESP32 family there are no such segments.)
+static enum oneslot_error is_started(const struct oneslot_image *image) {
+    bool entered = image->boot_segments == 0;
     for (uint8_t i = 0; i < image->boot_segments; i++) {
-        uint32_t start = image->segment[i].address;
-        uint32_t end = start + image->segment[i].length;
-        if (start < end && (meet(start, end, limits->memory_start, limits->memory_end) ||
-                            meet(start, end, limits->stack_start, limits->stack_end))) {
-            return true;
+        const struct oneslot_segment *segment = &image->segment[i];
+        if (!oneslot_rom_loads(segment->address, segment->length)) {
+            return ONESLOT_ERROR_IMAGE_MEMORY;
         }
+        entered = entered || image->entry - segment->address < segment->length;
     }
-    return false;
+    return entered ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_IMAGE_HEADER;
 }
 
 /// The ESP8266's images name neither chip nor revision.
@@ -71,8 +73,9 @@ enum oneslot_error oneslot_image_allowed(const struct oneslot_image *image, cons
     if (source != NULL && meets_region(image->target, end, &source->region)) {
         return ONESLOT_ERROR_IMAGE_OVERLAP;
     }
-    if (loads_into_loader(image, limits)) {
-        return ONESLOT_ERROR_IMAGE_MEMORY;
+    error = is_started(image);
+    if (error != ONESLOT_ERROR_NONE) {
+        return error;
     }
     if (limits->expected != NULL && memcmp(limits->expected, image->sha256, sizeof image->sha256) != 0) {
         return ONESLOT_ERROR_IMAGE_SHA256;

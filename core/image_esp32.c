@@ -12,6 +12,8 @@
 #define DIGEST_SIZE         32u
 #define DESCRIPTOR_MAGIC    0xabcd5432u
 #define DESCRIPTOR_SIZE     256u
+#define DESCRIPTOR_PAGE     180u /* power of 2 of the page that it was linked for, on chips that can be set to several */
+#define LARGEST_PAGE        16u
 #define CHIP_OFFSET         12u
 #define REVISION_MIN_OLD    14u /* all that images before IDF 5 have: the major revision on the ESP32, else the minor */
 #define REVISION_MIN        15u
@@ -66,6 +68,7 @@ struct reading {
     uint32_t header;   ///< of the next segment's header: bytes that are still to come
     uint32_t address;  ///< first word of that header
     uint32_t word;     ///< XOR of all data
+    uint8_t page;      ///< power of 2 that the descriptor names
     uint32_t end;      ///< of what is to be read: the input's, until the image's is known
     uint32_t checksum; ///< offset of its byte; 0: not known yet
     uint8_t stored;
@@ -86,9 +89,15 @@ static uint16_t half_word(const uint8_t *bytes) {
     return (uint16_t)(bytes[0] | bytes[1] << 8);
 }
 
+/// The page that the boot loader sets: what the descriptor names, where the chip can be set to it, else the largest.
+static uint32_t page_of(const struct windows *window, uint32_t named) {
+    return 1u << (named >= window->page_bits && named <= LARGEST_PAGE ? named : LARGEST_PAGE);
+}
+
 /// Whether the segment, if it is one that is mapped, lies on the same place of its page in flash and in memory. The
 /// application's partition begins on 64 KiB.
-static bool is_congruent(const struct oneslot_image *image, const struct oneslot_segment *segment) {
+static bool is_congruent(const struct reading *reading, const struct oneslot_segment *segment) {
+    const struct oneslot_image *image = reading->image;
     for (uint32_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
         const struct windows *window = &windows[i];
         if (window->chip != image->chip) {
@@ -96,7 +105,7 @@ static bool is_congruent(const struct oneslot_image *image, const struct oneslot
         }
         bool mapped = (segment->address >= window->data_start && segment->address < window->data_end) ||
                       (segment->address >= window->code_start && segment->address < window->code_end);
-        return !mapped || ((segment->address ^ segment->offset) & ((1u << window->page_bits) - 1u)) == 0;
+        return !mapped || ((segment->address ^ segment->offset) & (page_of(window, reading->page) - 1u)) == 0;
     }
     return true;
 }
@@ -145,6 +154,11 @@ static enum oneslot_error begin(struct reading *reading, struct oneslot_image *i
     reading->header = SEGMENT_HEADER_SIZE;
     reading->end = input->size;
     br_sha256_init(&reading->sha256);
+    uint32_t page = HEADER_SIZE + SEGMENT_HEADER_SIZE + DESCRIPTOR_PAGE;
+    error = page < input->size ? input->read(input, page, &reading->page, 1) : ONESLOT_ERROR_NONE;
+    if (error) {
+        return error;
+    }
     bool header = reading->segments > 0 && reading->segments <= ONESLOT_IMAGE_SEGMENTS && bytes[HASH_APPENDED] <= 1;
     return header ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_IMAGE_HEADER;
 }
@@ -187,7 +201,7 @@ static enum oneslot_error take_segment(struct reading *reading, uint32_t length,
     struct oneslot_image *image = reading->image;
     struct oneslot_segment *segment = &image->segment[image->segment_count];
     *segment = (struct oneslot_segment){reading->address, offset, length};
-    if (length % 4u != 0 || length >= SEGMENT_MAX || !is_congruent(image, segment) ||
+    if (length % 4u != 0 || length >= SEGMENT_MAX || !is_congruent(reading, segment) ||
         (image->segment_count == 0 && length < DESCRIPTOR_SIZE)) {
         return ONESLOT_ERROR_IMAGE_HEADER;
     }

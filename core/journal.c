@@ -341,7 +341,12 @@ enum oneslot_error oneslot_journal_settle(const struct oneslot_journal *journal,
         return ONESLOT_ERROR_JOURNAL_WRITE;
     }
     (void)settle_slot(journal, *slot, record, *slot);
-    return ONESLOT_ERROR_NONE;
+    // Where the page does not take the word, whoever asks the loader to look again would do so for ever.
+    return mostly_zero(journal, slot_address(journal, *slot) + ONESLOT_SETTLED_OFFSET, &settled) ==
+                       ONESLOT_ERROR_NONE &&
+                   settled
+               ? ONESLOT_ERROR_NONE
+               : ONESLOT_ERROR_JOURNAL_WRITE;
 }
 
 /// A mark says which block is done, twice, so that a damaged page does not pass for one.

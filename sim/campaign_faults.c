@@ -189,10 +189,10 @@ void campaign_follow_worn(struct campaign_run *run, const struct campaign_case *
     bool asked = run->at.device.nor.sector[campaign->device.layout.journal / ONESLOT_SECTOR_SIZE] !=
                  campaign->device.nor.sector[campaign->device.layout.journal / ONESLOT_SECTOR_SIZE];
     uint32_t sector = choose_sector(run, &place);
-    bool old_was_whole = sim_runs(&run->at.device) == SIM_RUNS_OLD;
+    enum sim_runs before = sim_runs(&run->at.device);
     wear(run, sector);
-    /* A stuck bit may have hurt what runs: then there is nothing that was whole. */
-    bool hurt = old_was_whole && sim_runs(&run->at.device) != SIM_RUNS_OLD;
+    /* A stuck bit may have hurt what runs, or what was read back before: then there is nothing that was whole. */
+    bool hurt = before != SIM_RUNS_NEITHER && sim_runs(&run->at.device) != before;
     if (!asked) {
         (void)sim_request(&run->at.device, CAMPAIGN_PATH, campaign->ask_sha256 ? campaign->sha256 : NULL);
     }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device/esp8266/segments.h"
 #include "oneslot/boot.h"
 #include "oneslot/handover.h"
 #include "oneslot/install_package.h"
@@ -14,9 +15,6 @@
 #define RESETS_MAX 12u
 /// Flash accesses of one power-on; an upgrade of a full megabyte takes some 20 000.
 #define BUDGET 4000000u
-
-#define IMAGE_MAGIC  0xe9u
-#define SEGMENTS_MAX 16u
 
 static void mark_writable(uint8_t *writable, uint32_t address, uint32_t size) {
     for (uint32_t at = address; at < address + size; at += ONESLOT_SECTOR_SIZE) {
@@ -123,75 +121,10 @@ void sim_device_discard(struct sim_device *copy) {
 
 /* The loader. */
 
-/// Reads bytes of the application: its first sector is the displaced one.
-static bool read_application(const struct sim_device *device, const struct oneslot_flash *flash, uint32_t offset,
-                             void *buffer, uint32_t length) {
-    uint8_t *to = buffer;
-    while (length > 0) {
-        uint32_t rest = ONESLOT_SECTOR_SIZE - offset % ONESLOT_SECTOR_SIZE;
-        uint32_t part = length < rest ? length : rest;
-        uint32_t address = offset < ONESLOT_SECTOR_SIZE ? device->layout.displaced + offset : offset;
-        if (oneslot_flash_read(flash, address, to, part) != ONESLOT_ERROR_NONE) {
-            return false;
-        }
-        offset += part;
-        to += part;
-        length -= part;
-    }
-    return true;
-}
-
-static bool within(uint32_t address, uint32_t length, uint32_t start, uint32_t end) {
-    return address >= start && address <= end && length <= end - address;
-}
-
-/// Where the loader puts a segment: memory that is neither its own nor its stack (device/esp8266/memory.h).
-static bool is_loadable(uint32_t address, uint32_t length) {
-    return (address | length) % 4 == 0 &&
-           (within(address, length, 0x3ffe8000u, 0x3fffeb30u) || within(address, length, 0x40100000u, 0x4010e000u) ||
-            within(address, length, 0x4010f000u, 0x40110000u));
-}
-
-/// Whether the application passes the boot ROM's checksum, XOR of all segment bytes with 0xef, and can be loaded.
+/// Whether the loader starts the application: its own code looks.
 static bool is_whole(const struct sim_device *device, const struct oneslot_flash *flash) {
-    uint32_t word[2];
-    uint32_t checksum = 0;
-    uint32_t offset = 8;
-    uint32_t chunk[128];
-    if (!read_application(device, flash, 0, word, sizeof word)) {
-        return false;
-    }
-    uint32_t count = word[0] >> 8 & 0xffu;
-    if ((word[0] & 0xffu) != IMAGE_MAGIC || count == 0 || count > SEGMENTS_MAX) {
-        return false;
-    }
-    for (uint32_t segment = 0; segment < count; segment++) {
-        if (!read_application(device, flash, offset, word, sizeof word)) {
-            return false;
-        }
-        offset += 8;
-        if (!is_loadable(word[0], word[1]) || offset + word[1] > device->layout.firmware) {
-            return false;
-        }
-        for (uint32_t left = word[1]; left > 0;) {
-            uint32_t part = left < sizeof chunk ? left : (uint32_t)sizeof chunk;
-            if (!read_application(device, flash, offset, chunk, part)) {
-                return false;
-            }
-            for (uint32_t i = 0; i < part / 4; i++) {
-                checksum ^= chunk[i];
-            }
-            offset += part;
-            left -= part;
-        }
-    }
-    uint8_t stored;
-    if (!read_application(device, flash, offset | 15u, &stored, 1)) {
-        return false;
-    }
-    checksum ^= checksum >> 16;
-    checksum ^= checksum >> 8;
-    return stored == ((checksum ^ 0xefu) & 0xffu);
+    const struct segments_image application = {flash, device->layout.displaced, 0};
+    return segments_load(&application, SEGMENTS_CHECK) != 0;
 }
 
 /// What a reset led to: another reset (the installer's, or the loader's after it could start nothing), or the

@@ -691,6 +691,7 @@ static struct oneslot_image proven(uint32_t size) {
     return (struct oneslot_image){.kind = ONESLOT_IMAGE_PLAIN,
                                   .size = size,
                                   .proofs = ONESLOT_PROOF_MD5,
+                                  .entry = 0x40100004,
                                   .boot_segments = 1,
                                   .segment_count = 2,
                                   .segment = {{0x40100000, 16, 0x100}, {0x4010e000, 0x200, 0x1000}}};
@@ -759,7 +760,8 @@ static void test_the_rom_loads_nothing_into_the_loader_or_the_stack(void **state
         {0x4010d000, 0x1004, ONESLOT_ERROR_IMAGE_MEMORY},
         {0x4010effc, 4, ONESLOT_ERROR_IMAGE_MEMORY},
         {0x4010f000, 0x1000, ONESLOT_ERROR_NONE},
-        {0x4010e000, 0, ONESLOT_ERROR_NONE},
+        {0x4010e000, 0, ONESLOT_ERROR_IMAGE_HEADER}, /* nothing of it is entered */
+        {0, 0, ONESLOT_ERROR_IMAGE_MEMORY},
         {0x3fffeb30, 4, ONESLOT_ERROR_IMAGE_MEMORY},
         {0x3fffeb2c, 4, ONESLOT_ERROR_NONE},
         {0x3ffffffc, 4, ONESLOT_ERROR_IMAGE_MEMORY},
@@ -770,6 +772,7 @@ static void test_the_rom_loads_nothing_into_the_loader_or_the_stack(void **state
         struct oneslot_image image = proven(0x5000);
         image.segment[0].address = cases[i].address;
         image.segment[0].length = cases[i].length;
+        image.entry = cases[i].address;
         assert_int_equal(oneslot_image_allowed(&image, &oneslot_esp8266.limits, NULL), cases[i].want);
     }
 }

@@ -1,10 +1,9 @@
 #include "segments.h"
 
 #include "memory.h"
+#include "oneslot/rom_image.h"
 
-#define IMAGE_MAGIC    0xe9u
 #define CHECKSUM_START 0xefu
-#define SEGMENTS_MAX   16u
 #define CHUNK          512u
 
 /// Reads words of an image; `offset` and `length` are multiples of 4.
@@ -24,24 +23,16 @@ static bool read_image(const struct segments_image *image, uint32_t offset, uint
     return true;
 }
 
-static bool within(uint32_t address, uint32_t length, uint32_t start, uint32_t end) {
-    return address >= start && address <= end && length <= end - address;
-}
-
-/// Whether a segment may be copied to its place: RAM that is neither the loader's nor the stack's.
-static bool is_loadable(uint32_t address, uint32_t length) {
-    if (address % 4 != 0 || length % 4 != 0) {
-        return false;
-    }
-    return within(address, length, DRAM_START, STACK_START) || within(address, length, IRAM_START, LOADER_START) ||
-           within(address, length, LOADER_END, IRAM_END);
-}
+_Static_assert(ONESLOT_ROM_DRAM_START == DRAM_START && ONESLOT_ROM_DRAM_END == STACK_START &&
+                   ONESLOT_ROM_IRAM_START == IRAM_START && ONESLOT_ROM_IRAM_END == IRAM_END &&
+                   ONESLOT_ROM_LOADER_START == LOADER_START && ONESLOT_ROM_LOADER_END == LOADER_END,
+               "one address plan");
 
 /// Reads one segment's data, copies it if asked to, and takes it into the checksum (four bytes side by side).
 static bool load_segment(const struct segments_image *image, uint32_t offset, const uint32_t header[2],
                          enum segments_mode mode, uint32_t *checksum) {
     uint32_t buffer[CHUNK / 4];
-    volatile uint32_t *target = (volatile uint32_t *)header[0];
+    volatile uint32_t *target = (volatile uint32_t *)(uintptr_t)header[0];
     uint32_t left = header[1];
 
     while (left != 0) {
@@ -69,15 +60,15 @@ uint32_t segments_load(const struct segments_image *image, enum segments_mode mo
     uint32_t offset = sizeof start;
     uint32_t checksum = CHECKSUM_START;
 
-    if (!read_image(image, 0, start, sizeof start) || (start[0] & 0xffu) != IMAGE_MAGIC) {
+    if (!read_image(image, 0, start, sizeof start) || (start[0] & 0xffu) != ONESLOT_ROM_IMAGE_MAGIC) {
         return 0;
     }
     uint32_t count = start[0] >> 8 & 0xffu;
-    if (count == 0 || count > SEGMENTS_MAX) {
+    if (count == 0 || count > ONESLOT_ROM_IMAGE_SEGMENTS) {
         return 0;
     }
     for (; count != 0; count--) {
-        if (!read_image(image, offset, header, sizeof header) || !is_loadable(header[0], header[1])) {
+        if (!read_image(image, offset, header, sizeof header) || !oneslot_rom_loads(header[0], header[1])) {
             return 0;
         }
         offset += sizeof header;

@@ -15,14 +15,13 @@ extern "C" {
 
 struct oneslot_chip {
     uint16_t number; ///< ONESLOT_CHIP_*
-    /// What does not depend on the device's layout: memory of the loader, the chip's revision.
+    /// What does not depend on the device's layout: the chip's number and revision.
     struct oneslot_image_limits limits;
     oneslot_image_prover *prove;
     oneslot_layout_reader *read_layout;
 };
 
-/// The ESP8266: the loader's IRAM and the ROM's stack (device/esp8266/memory.h), images of core/image.c, the layout
-/// block in the loader's sector.
+/// The ESP8266: images of core/image.c, the layout block in the loader's sector.
 extern const struct oneslot_chip oneslot_esp8266;
 
 /// A chip of the ESP32 family: images of core/image_esp32.c for `number`, the layout as the partition table says

@@ -35,7 +35,7 @@ struct oneslot_source;
 /// Any of these proves every byte.
 #define ONESLOT_PROOF_WHOLE (ONESLOT_PROOF_CRC32 | ONESLOT_PROOF_MD5 | ONESLOT_PROOF_SHA256)
 
-#define ONESLOT_IMAGE_SEGMENTS 16u
+#define ONESLOT_IMAGE_SEGMENTS 16u /* as ONESLOT_ROM_IMAGE_SEGMENTS of rom_image.h */
 
 struct oneslot_segment {
     uint32_t address; ///< memory address it is loaded to; 0 in a USER1 image: runs in place
@@ -66,10 +66,6 @@ struct oneslot_image_limits {
     uint16_t chip;                 ///< number in the header of an image for it (ESP32 family)
     uint16_t revision;             ///< of the chip, 100 x major + minor (ESP32 family); 0: not known
     const struct oneslot_map *map; ///< regions it may not touch (all but those of type app); NULL for no such check
-    uint32_t memory_start;         ///< memory it must not load into: the loader's code
-    uint32_t memory_end;           ///< exclusive
-    uint32_t stack_start;          ///< and the stack's, which the ROM and the loader share
-    uint32_t stack_end;
     uint32_t installer_entry; ///< where an installer of ours for this chip is entered; 0: none of another make is known
     const uint8_t *expected;  ///< SHA-256 it must have; NULL for none
 };
@@ -108,8 +104,8 @@ enum oneslot_error oneslot_image_esp32_prove_flash(struct oneslot_image *image, 
                                                    oneslot_progress *progress, void *context);
 
 /// Whether a proven image may be put on this device. `source` (may be NULL) must not be overwritten by it.
-/// Returns NONE, IMAGE_CHIP, IMAGE_REVISION, IMAGE_TOO_LARGE, IMAGE_OVERLAP, IMAGE_MEMORY, IMAGE_SHA256 or
-/// IMAGE_UNPROVEN.
+/// Returns NONE, IMAGE_CHIP, IMAGE_REVISION, IMAGE_TOO_LARGE, IMAGE_OVERLAP, IMAGE_MEMORY (the loader does not copy one
+/// of its segments, rom_image.h), IMAGE_HEADER (it is entered where none of them lies), IMAGE_SHA256 or IMAGE_UNPROVEN.
 enum oneslot_error oneslot_image_allowed(const struct oneslot_image *image, const struct oneslot_image_limits *limits,
                                          const struct oneslot_source *source);
 
