@@ -15,7 +15,7 @@ const struct oneslot_chip oneslot_esp8266 = {
     .number = ONESLOT_CHIP_ESP8266,
     .limits =
         {
-            .firmware = 0x00100000,     /* what runs in place is seen through a window of 1 MiB */
+            .firmware = 0x00100000,        /* what runs in place is seen through a window of 1 MiB */
             .installer_entry = 0x4010bf00, /* device/esp8266/memory.h, STAGE_ENTRY */
         },
     .prove = oneslot_image_prove,

@@ -11,6 +11,9 @@
 /// Starts at which the boot loader was told to start an application that is whole to us, before others are tried.
 #define STARTS 3u
 
+/// Readings before flash is said to hold something else.
+#define LOOKS 2u
+
 /// What is known at a start of the installer.
 struct start {
     struct oneslot_install *install;
@@ -96,6 +99,34 @@ static bool needs_look(const struct oneslot_record *record) {
     return record->state != ONESLOT_STATE_REQUESTED && record->state != ONESLOT_STATE_INSTALLING;
 }
 
+/// One boot of a trial is used up. One reading decides nothing.
+static enum oneslot_error count_trial(const struct oneslot_install *install) {
+    enum oneslot_error error = ONESLOT_ERROR_FLASH_READ;
+    for (uint32_t look = 0; look < LOOKS && error != ONESLOT_ERROR_NONE; look++) {
+        error = oneslot_journal_trial_count(&install->journal, install->slot);
+    }
+    return error;
+}
+
+/// From the next reset on the boot loader goes past the installer: an attempt that the journal calls open, or a trial
+/// that is over, would stay so. Where the last word is missing, and may yet be written, the application waits for it a
+/// few starts.
+static bool lacks_last_word(struct oneslot_install *install) {
+    struct oneslot_record newest;
+    uint32_t slot = ONESLOT_SLOTS;
+    uint32_t waits = 0;
+    enum oneslot_error error = oneslot_journal_load(&install->journal, &newest, &slot);
+    if (error != ONESLOT_ERROR_NONE) {
+        return error != ONESLOT_ERROR_JOURNAL_EMPTY; // what cannot be read now may be at the next start
+    }
+    if (needs_look(&newest) && newest.state == install->record.state) {
+        return false;
+    }
+    return oneslot_journal_counted(&install->journal, slot, ONESLOT_COUNTER_WAITS, &waits) == ONESLOT_ERROR_NONE &&
+           waits < STARTS &&
+           oneslot_journal_count(&install->journal, slot, ONESLOT_COUNTER_WAITS) == ONESLOT_ERROR_NONE;
+}
+
 /// The boot loader starts the application from the next reset on. If it was told so already and the installer was
 /// started nevertheless, it finds fault with what is whole to us: nothing is written, and there is no race of resets.
 static enum oneslot_next start_application(struct start *start, enum oneslot_error *reason) {
@@ -107,16 +138,19 @@ static enum oneslot_next start_application(struct start *start, enum oneslot_err
         *reason = ONESLOT_ERROR_APPLICATION_REFUSED;
         return ONESLOT_NEXT_WAIT;
     }
-    // A boot that cannot be counted (twice: one reading decides nothing) is not one of a trial: it would not come to an
-    // end.
-    trial = trial && (oneslot_journal_trial_count(&install->journal, install->slot) == ONESLOT_ERROR_NONE ||
-                      oneslot_journal_trial_count(&install->journal, install->slot) == ONESLOT_ERROR_NONE);
+    enum oneslot_error error = trial ? count_trial(install) : ONESLOT_ERROR_NONE;
+    if (error == ONESLOT_ERROR_FLASH_READ) {
+        *reason = error; // the journal may be read at the next start
+        return ONESLOT_NEXT_WAIT;
+    }
+    // A boot for which there is no room in the journal is not one of a trial: it would not come to an end.
+    trial = trial && error == ONESLOT_ERROR_NONE;
     if (install->slot < ONESLOT_SLOTS) {
         (void)oneslot_journal_counted(&install->journal, install->slot, ONESLOT_COUNTER_TRIAL, &granted);
         (void)oneslot_journal_counted(&install->journal, install->slot, ONESLOT_COUNTER_TRIES, &tries);
     }
     // Where the boot loader's choice gets lost again and again, or cannot be written, an end is put to writing it.
-    enum oneslot_error error = ONESLOT_ERROR_OTADATA_WRITE;
+    error = ONESLOT_ERROR_OTADATA_WRITE;
     if ((trial || granted < ONESLOT_TRIAL_MAX) && tries < ONESLOT_TRIES_MAX) {
         error = oneslot_otadata_write(install->flash, install->layout.otadata,
                                       trial ? ONESLOT_OTA_NEW : ONESLOT_OTA_UNDEFINED);
@@ -136,14 +170,26 @@ static enum oneslot_next start_application(struct start *start, enum oneslot_err
 static bool is_startable(struct start *start) {
     struct oneslot_install *install = start->install;
     uint32_t waits = 0;
+    bool whole = false;
     // One reading does not decide that it is not.
-    if (!is_whole(install) && !is_whole(install)) {
+    for (uint32_t look = 0; look < LOOKS && !whole; look++) {
+        whole = is_whole(install);
+    }
+    if (!whole) {
         return false;
     }
     if (start->boots) {
         (void)oneslot_journal_counted(&install->journal, install->slot, ONESLOT_COUNTER_WAITS, &waits);
     }
     return waits < STARTS;
+}
+
+static enum oneslot_next end_attempt(struct start *start, enum oneslot_error *reason) {
+    if (lacks_last_word(start->install)) {
+        *reason = ONESLOT_ERROR_JOURNAL_WRITE;
+        return ONESLOT_NEXT_WAIT;
+    }
+    return start_application(start, reason);
 }
 
 static enum oneslot_next serve(struct start *start, enum oneslot_error *reason) {
@@ -162,14 +208,14 @@ static enum oneslot_next serve(struct start *start, enum oneslot_error *reason) 
     if (*reason == ONESLOT_ERROR_NONE || install->proven) {
         // What was installed has just been proven in flash, and the choice was taken back for it.
         start->boots = false;
-        return start_application(start, reason);
+        return end_attempt(start, reason);
     }
     // A record that could not be read a second time does not mean that there is none.
     if (install->record.state == ONESLOT_STATE_INSTALLING || (read && install->slot >= ONESLOT_SLOTS)) {
         return ONESLOT_NEXT_WAIT;
     }
     if (whole || (!looked && is_startable(start))) {
-        return start_application(start, reason);
+        return end_attempt(start, reason);
     }
     if (*reason == ONESLOT_ERROR_NOTHING_TO_DO) {
         *reason = ONESLOT_ERROR_APPLICATION_BROKEN;

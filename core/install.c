@@ -25,11 +25,11 @@ struct demand {
 
 /// How one attempt is to be made.
 struct attempt {
-    const char *path;     ///< zero-padded, ONESLOT_PATH_MAX bytes
-    uint8_t flags;        ///< ONESLOT_REQUEST_*
-    bool trust;           ///< sectors that read right need not be written
-    bool fallback;        ///< the file is the request's fallback
-    const uint8_t * not ; ///< SHA-256 of an image that is not wanted; NULL: none
+    const char *path;          ///< zero-padded, ONESLOT_PATH_MAX bytes
+    uint8_t flags;             ///< ONESLOT_REQUEST_*
+    bool trust;                ///< sectors that read right need not be written
+    bool fallback;             ///< the file is the request's fallback
+    const uint8_t *other_than; ///< SHA-256 of an image that is not wanted; NULL: none
     struct demand demand;
 };
 
@@ -475,7 +475,8 @@ static enum oneslot_error prove_attempt(struct oneslot_install *install, const s
             break;
         }
     }
-    if (error == ONESLOT_ERROR_NONE && attempt->not != NULL && same_digest(attempt->not, install->image.sha256)) {
+    if (error == ONESLOT_ERROR_NONE && attempt->other_than != NULL &&
+        same_digest(attempt->other_than, install->image.sha256)) {
         oneslot_source_close(&install->source);
         error = ONESLOT_ERROR_NOTHING_TO_DO;
     }
@@ -609,7 +610,7 @@ static enum oneslot_error serve_trial(struct oneslot_install *install) {
 /// Tries every file that may mend the device: first for what ran, then for any that may be installed here. All sectors
 /// are written. `not` is an image that is of no use: what failed its trial, was not started, or cannot be written.
 /// Bounded by the attempts that were made since a person asked for something.
-static enum oneslot_error rescue(struct oneslot_install *install, const uint8_t not [32], bool *committed) {
+static enum oneslot_error rescue(struct oneslot_install *install, const uint8_t other_than[32], bool *committed) {
     const struct oneslot_record *record = &install->record;
     enum oneslot_error error = ONESLOT_ERROR_APPLICATION_BROKEN;
     *committed = false;
@@ -619,7 +620,7 @@ static enum oneslot_error rescue(struct oneslot_install *install, const uint8_t 
         uint8_t installed[32];
         memcpy(path, paths[i % 4u], sizeof path);
         memcpy(installed, record->installed, sizeof installed);
-        struct attempt attempt = {.path = path, .flags = ONESLOT_REQUEST_RECOVERY, .not = not };
+        struct attempt attempt = {.path = path, .flags = ONESLOT_REQUEST_RECOVERY, .other_than = other_than};
         if (i < 4u) {
             attempt.demand.image = installed;
             attempt.demand.known = true;
@@ -649,10 +650,10 @@ static enum oneslot_error serve_broken(struct oneslot_install *install) {
         reason = ONESLOT_ERROR_APPLICATION_REFUSED;
         memcpy(record->rejected, record->installed, sizeof record->rejected);
     }
-    uint8_t not [32];
-    memcpy(not, record->rejected, sizeof not );
+    uint8_t other_than[32];
+    memcpy(other_than, record->rejected, sizeof other_than);
     bool committed;
-    enum oneslot_error error = rescue(install, not, &committed);
+    enum oneslot_error error = rescue(install, other_than, &committed);
     if (committed || error == ONESLOT_ERROR_NONE) {
         return error;
     }

@@ -11,6 +11,9 @@ _Static_assert(sizeof(struct oneslot_record) == ONESLOT_SEAL_OFFSET, "journal re
 /// Bytes read at once where only a check is wanted; the loader has little stack.
 #define CHUNK 64u
 
+/// Times that the slots are looked through before a record is given up for want of a reading.
+#define SCANS 3u
+
 /// How the CRC-32 is made: zlib's polynomial, low bit first.
 #define POLYNOMIAL 0xedb88320u
 
@@ -307,7 +310,12 @@ static enum oneslot_error append_from(const struct oneslot_journal *journal, con
 enum oneslot_error oneslot_journal_write(const struct oneslot_journal *journal, struct oneslot_record *record,
                                          uint32_t *slot, bool move) {
     struct scan scan;
-    if (scan_slots(journal, &scan) != ONESLOT_ERROR_NONE) {
+    enum oneslot_error error = ONESLOT_ERROR_FLASH_READ;
+    // What is to be written may be a last word.
+    for (uint32_t look = 0; look < SCANS && error != ONESLOT_ERROR_NONE; look++) {
+        error = scan_slots(journal, &scan);
+    }
+    if (error != ONESLOT_ERROR_NONE) {
         return ONESLOT_ERROR_JOURNAL_WRITE;
     }
     uint32_t first = scan.newest == NO_SLOT ? 0 : scan.newest + 1u;
@@ -417,9 +425,9 @@ enum oneslot_error oneslot_journal_count(const struct oneslot_journal *journal, 
         return ONESLOT_ERROR_NONE;
     }
     uint32_t address = slot_address(journal, slot) + counter_offset(counter) + before * 4u;
-    if (oneslot_flash_program(journal->flash, address, &zero, sizeof zero) != ONESLOT_ERROR_NONE ||
-        oneslot_journal_counted(journal, slot, counter, &after) != ONESLOT_ERROR_NONE || after <= before) {
+    if (oneslot_flash_program(journal->flash, address, &zero, sizeof zero) != ONESLOT_ERROR_NONE) {
         return ONESLOT_ERROR_JOURNAL_WRITE;
     }
-    return ONESLOT_ERROR_NONE;
+    error = oneslot_journal_counted(journal, slot, counter, &after);
+    return error == ONESLOT_ERROR_NONE && after <= before ? ONESLOT_ERROR_JOURNAL_WRITE : error;
 }

@@ -40,7 +40,9 @@ static const char HELP[] =
     "  --flash-size SIZE   of the device (4MB)\n"
     "  --sha256            the request carries the SHA-256 of NEW (done anyway where NEW cannot prove itself)\n"
     "  --chains N          random chains of cuts (20000; 1000 of each story)\n"
-    "  --faults N          failing operations and reads (2000)\n"
+    "  --faults N          failing operations and reads (2000); a quarter as many times\n"
+    "                      each a file is removed, a sector worn, a read disturbed, a\n"
+    "                      bit rotten; half as many times other requests are cut\n"
     "  --ops-step K        of the page programs amid a sector cut every K-th alone (1);\n"
     "                      with --stories of all operations in the firmware's region\n"
     "  --seed S            of all chance (1)\n"
@@ -119,6 +121,16 @@ static double seconds_now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/// How often else something goes wrong, in proportion to the operations that fail.
+static void count_faults(struct campaign_settings *settings) {
+    settings->files = settings->faults / 4;
+    settings->worn = settings->faults / 4;
+    settings->disturbs = settings->faults / 4;
+    settings->rots = settings->faults / 4;
+    settings->unstarted = settings->faults / 20;
+    settings->repeats = settings->faults / 2;
 }
 
 /// Takes an option with a number. Returns false when it is none.
@@ -223,6 +235,7 @@ static int take_options(struct prove *prove, int argc, char **argv) {
         return tool_usage("prove", "give the old and the new firmware");
     if (prove->settings.chains == UINT32_MAX)
         prove->settings.chains = prove->stories ? 1000 : 20000;
+    count_faults(&prove->settings);
     prove->old_path = argv[optind];
     prove->new_path = argv[optind + 1];
     return TOOL_OK;
@@ -604,12 +617,6 @@ int cmd_prove(int argc, char **argv) {
     prove.settings.faults = 2000;
     prove.settings.changes = 200;
     prove.settings.refusals = 100;
-    prove.settings.files = 500;
-    prove.settings.worn = 500;
-    prove.settings.disturbs = 500;
-    prove.settings.rots = 500;
-    prove.settings.unstarted = 100;
-    prove.settings.repeats = 1000;
     prove.settings.step = 1;
     prove.settings.jobs = 2;
     int status = take_options(&prove, argc, argv);

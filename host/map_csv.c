@@ -87,7 +87,7 @@ static char *trim(char *text) {
 /// As size_parse, and what Python's int(text, 0), which ESP-IDF's tool reads numbers with, knows besides: 0b, 0o,
 /// underscores between digits.
 static bool parse_number(const char *text, uint32_t *number) {
-    char plain[40];
+    char plain[40] = "";
     size_t used = 0;
     if (size_parse(text, number)) {
         return true;

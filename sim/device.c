@@ -127,6 +127,11 @@ static bool is_whole(const struct sim_device *device, const struct oneslot_flash
     return segments_load(&application, SEGMENTS_CHECK) != 0;
 }
 
+/// One reading does not decide that it is damaged.
+static bool is_whole_at_last(const struct sim_device *device, const struct oneslot_flash *flash) {
+    return is_whole(device, flash) ? true : is_whole(device, flash);
+}
+
 /// What a reset led to: another reset (the installer's, or the loader's after it could start nothing), or the
 /// application.
 enum next { NEXT_RESET, NEXT_APPLICATION };
@@ -232,7 +237,7 @@ static enum next boot_once(struct sim_device *device, const struct oneslot_flash
     uint32_t slot = ONESLOT_SLOTS;
     uint32_t used = 0;
     bool refused = device->new_refused && sim_runs(device) == SIM_RUNS_NEW;
-    bool whole = !refused && (is_whole(device, flash) || is_whole(device, flash));
+    bool whole = !refused && is_whole_at_last(device, flash);
     bool settled;
     bool watch = (device->layout.flags & ONESLOT_LAYOUT_WATCH) != 0;
     device->boots++;

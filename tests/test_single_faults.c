@@ -144,12 +144,6 @@ static bool is_confirmed(struct sim_device *device, bool well) {
     return device->last == ONESLOT_ERROR_NONE ? done : !well;
 }
 
-/// ESP-IDF's boot loader goes past the installer once otadata has chosen: a last word that could not be written is
-/// missed by nobody there.
-static bool is_left_open(const struct sim_device *device, const struct oneslot_record *record) {
-    return device->vendor && (record->state == ONESLOT_STATE_REQUESTED || record->state == ONESLOT_STATE_INSTALLING);
-}
-
 /// Old firmware, untouched, with a reason; or the new one.
 static bool is_installed(struct sim_device *device, enum oneslot_state state, bool well) {
     bool starts = sim_power_on(device) == SIM_APPLICATION;
@@ -158,10 +152,10 @@ static bool is_installed(struct sim_device *device, enum oneslot_state state, bo
         return false;
     }
     if (sim_runs(device) == SIM_RUNS_NEW) {
-        return record.state == state || (!well && is_left_open(device, &record));
+        return record.state == state;
     }
     bool named = record.state == ONESLOT_STATE_FAILED && record.outcome != ONESLOT_ERROR_NONE;
-    return !well && sim_runs(device) == SIM_RUNS_OLD && (named || is_left_open(device, &record));
+    return !well && sim_runs(device) == SIM_RUNS_OLD && named;
 }
 
 static bool is_upgraded(struct sim_device *device, bool well) {

@@ -2,8 +2,10 @@
  * core/p256.c for a device that has no byte to spare: over BearSSL's curve code compiled here, with the one curve that
  * is used. Through BearSSL's own table of functions the compiler cannot see that nobody asks for P-384 and P-521.
  */
+// NOLINTBEGIN(readability-identifier-naming,bugprone-suspicious-include)
 #define br_ec_prime_i15 every_curve
 #include <ec/ec_prime_i15.c>
+// NOLINTEND(readability-identifier-naming,bugprone-suspicious-include)
 #undef br_ec_prime_i15
 
 #define CURVE BR_EC_secp256r1
@@ -50,5 +52,7 @@ static uint32_t muladd(unsigned char *point, const unsigned char *other, size_t 
 static const br_ec_impl p256_alone = {
     .supported_curves = 1u << CURVE, .generator = generator, .order = order, .muladd = muladd};
 
+// NOLINTBEGIN(readability-identifier-naming,bugprone-suspicious-include)
 #define br_ec_prime_i15 p256_alone
 #include "../../core/p256.c"
+// NOLINTEND(readability-identifier-naming,bugprone-suspicious-include)

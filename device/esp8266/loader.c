@@ -13,6 +13,9 @@
 /// Seconds before the next attempt when nothing can be started; each one that was in vain doubles them, to ten minutes.
 #define RETRY_SECONDS 5u
 
+/// Readings before the application is said to be damaged.
+#define LOOKS 2u
+
 typedef enum oneslot_return installer_entry(const struct oneslot_layout *layout, uint32_t application_broken);
 
 /// Filled in by the host tool. In IRAM, which is readable by words only.
@@ -52,7 +55,8 @@ static enum oneslot_return run_installer(const struct oneslot_flash *flash, stru
     uint32_t home = layout->installer;
     layout->installer = address;
     enum oneslot_return says = ((installer_entry *)entry)(layout, broken);
-    if (says == ONESLOT_RETURN_RESET) {
+    // What says nothing that is known is no installer: the next start goes back to the one before.
+    if (says == ONESLOT_RETURN_RESET || says > ONESLOT_RETURN_DAMAGED) {
         reset();
     }
     layout->installer = home;
@@ -131,8 +135,11 @@ uint32_t loader_main(void) {
     uint32_t rom_size = flash_port_open(&flash, copy.layout.flash_size);
     struct segments_image application = {&flash, copy.layout.displaced, 0};
     struct oneslot_journal journal = {&flash, copy.layout.journal};
+    bool whole = false;
     // One reading does not decide that it is damaged.
-    bool whole = segments_load(&application, SEGMENTS_CHECK) != 0 || segments_load(&application, SEGMENTS_CHECK) != 0;
+    for (uint32_t look = 0; look < LOOKS && !whole; look++) {
+        whole = segments_load(&application, SEGMENTS_CHECK) != 0;
+    }
     if (prepare(&journal, &copy.layout, whole, &slot)) {
         entry = segments_load(&application, SEGMENTS_COPY);
     }

@@ -80,14 +80,14 @@ struct oneslot_install {
     const struct oneslot_chip *chip;
     const struct oneslot_flash *flash;
     const struct oneslot_install_port *port;
-    bool application_broken;            ///< the loader found the application's checksum wrong
     oneslot_take_package *take_package; ///< oneslot_install_package; NULL in an installer that takes no packages
     /// oneslot_self_update_in_flash; NULL in an installer that is not replaced by a package.
     const struct oneslot_self_update *self_update;
-    uint32_t running; ///< flash address that this installer was loaded from, for self_update
     /// Called when an image was proven and the next step commits to it. What it returns other than NONE is why the
     /// image is refused. NULL: nothing is to be done then.
     enum oneslot_error (*commit)(struct oneslot_install *install);
+    uint32_t running;        ///< flash address that this installer was loaded from, for self_update
+    bool application_broken; ///< the loader found the application's checksum wrong
     /// After a run: flash was compared with the digest of what is to run, so start it whatever the journal says. (It
     /// may take no record any more.)
     bool proven;
@@ -105,9 +105,9 @@ struct oneslot_install {
     struct oneslot_source source;
     struct oneslot_image image;
     struct oneslot_package package;    ///< what the source is looked through
-    bool packaged;                     ///< it is
-    bool installer_inside;             ///< and what it shows is an installer
     const struct oneslot_as_if *as_if; ///< the device that the image is judged against; NULL: as it is
+    bool packaged;                     ///< the source is looked through `package`
+    bool installer_inside;             ///< and what it shows is an installer
     bool known; ///< the image must be one that was allowed here before: nobody need have signed it
     struct oneslot_unpack unpack;
     alignas(4) uint8_t buffer[ONESLOT_SECTOR_SIZE];
