@@ -129,6 +129,8 @@ static void count_faults(struct campaign_settings *settings) {
     settings->worn = settings->faults / 4;
     settings->disturbs = settings->faults / 4;
     settings->rots = settings->faults / 4;
+    settings->changes = settings->faults / 10;
+    settings->refusals = settings->faults / 20;
     settings->unstarted = settings->faults / 20;
     settings->repeats = settings->faults / 2;
 }
@@ -615,8 +617,6 @@ int cmd_prove(int argc, char **argv) {
     prove.settings.seed = 1;
     prove.settings.chains = UINT32_MAX;
     prove.settings.faults = 2000;
-    prove.settings.changes = 200;
-    prove.settings.refusals = 100;
     prove.settings.step = 1;
     prove.settings.jobs = 2;
     int status = take_options(&prove, argc, argv);
