@@ -7,25 +7,36 @@
 #     oneslot.confirm()  # the new firmware's, when install() was given trial=
 #     oneslot.save("/old.bin")  # the firmware that runs, for install(..., fallback="/old.bin", trial=3)
 #
-# The journal in flash and its rules are those of include/oneslot/journal.h. What it does to the flash is what
-# core/journal.c does, in the same order. docs/FORMATS.md says what each byte means.
+# The journal in flash and its rules are those of include/oneslot/journal.h. docs/FORMATS.md says what each byte means.
+#
+# Heap is dear on an ESP8266. This module has what tells how things stand; what a call needs beyond that is a part of
+# its own (oneslot_NAME.py), which is loaded for the call and given back to the heap after it.
 
+import os
 import struct
 import sys
 from micropython import const
 
-# The ESP32 family's way to the flash and to its boot loader's choice is a module of its own: heap is dear here.
+# Offsets in a record and in a slot, states: include/oneslot/journal.h.
+_STATE = const(9)
+_OUTCOME = const(10)
+_TRIAL_BOOTS = const(12)
+_PATH = const(32)
+_FALLBACK = const(152)
+_INSTALLED = const(336)
+_CRC = const(508)
+_SEAL = const(512)
+_MARKS = const(776)
+_REQUESTED = const(1)
+_TRIAL = const(3)
+_DONE = const(4)
+
+# The ESP32 family's way to the flash and to its boot loader's choice is a part of its own.
 _table = None
 if sys.platform == "esp8266":
     import esp
-else:
-    import oneslot_esp32 as esp
+    from machine import mem32
 
-    _table = esp
-
-try:
-    from binascii import crc32
-except ImportError:
     # Halves of 16 bits: a number of 32 bits would be an object on the heap at every step.
     _LOW = struct.unpack("<16H", b"\x00\x00\x64\x10\xc8\x20\xac\x30\x90\x41\xf4\x51\x58\x61\x3c\x71\x20\x83\x44\x93\xe8\xa3\x8c\xb3\xb0\xc2\xd4\xd2\x78\xe2\x1c\xf2")
     _HIGH = struct.unpack("<16H", b"\x00\x00\xb7\x1d\x6e\x3b\xd9\x26\xdc\x76\x6b\x6b\xb2\x4d\x05\x50\xb8\xed\x0f\xf0\xd6\xd6\x61\xcb\x64\x9b\xd3\x86\x0a\xa0\xbd\xbd")
@@ -40,34 +51,26 @@ except ImportError:
                 high = high >> 4 ^ _HIGH[index]
         return (high ^ 0xFFFF) << 16 | low ^ 0xFFFF
 
+else:
+    from binascii import crc32
+    import oneslot_esp32 as esp
 
-# Offsets in a record and in a slot, states: include/oneslot/journal.h.
-_STATE = const(9)
-_OUTCOME = const(10)
-_TRIAL_BOOTS = const(12)
-_DETAIL = const(28)
-_PATH = const(32)
-_FALLBACK = const(152)
-_EXPECTED = const(272)
-_INSTALLED = const(336)
-_FLOOR = const(368)
-_VERSION = const(408)
-_PLAN = const(416)
-_CRC = const(508)
-_SEAL = const(512)
-_CLAIM = const(768)
-_MARKS = const(776)
-_REQUESTED = const(1)
-_TRIAL = const(3)
-_DONE = const(4)
+    _table = esp
 
-# The sentence for an error's number. The sentences cost heap, so they are a module of their own, loaded when needed.
+
+# The sentence for an error's number, looked for in a file line by line: the heap has no room for all of them.
 def text(code):
-    try:
-        from oneslot_errors import text as sentence
-    except ImportError:
-        return "error %d" % code
-    return sentence(code)
+    start = "%d " % code
+    for folder in sys.path:
+        try:
+            with open(folder + "/oneslot_errors.txt") as lines:
+                for line in lines:
+                    if line.startswith(start):
+                        return line[len(start) :].rstrip()
+            return "unknown error"
+        except (OSError, MemoryError):
+            pass
+    return "error " + start.rstrip()
 
 
 # What went wrong: `code` is its number in include/oneslot/error.h, str() its sentence.
@@ -80,23 +83,27 @@ class Error(Exception):
 # Every flash function is tried three times, as in core/flash.c. The buffers are bytearrays or views of them: frozen
 # bytes would lie in the very flash that is being programmed.
 def _flash(code, function, *arguments):
-    for _ in range(3):
-        try:
-            return function(*arguments)
-        except OSError:
-            pass
+    if not _table:
+        # The ROM's functions go as far as the firmware's header says the chip does; Oneslot may lie behind that. The
+        # ROM keeps the chip's size in the second word of what this pointer points to.
+        chip = mem32[0x3FFFC714] + 4
+        size = mem32[chip]
+        mem32[chip] = 1 << 24
+    try:
+        for _ in (1, 2, 3):
+            try:
+                return function(*arguments)
+            except OSError:
+                pass
+    finally:
+        if not _table:
+            mem32[chip] = size
     raise Error(code)
 
 
-def _read(address, length):
-    buffer = bytearray(length)
+def _read(address, buffer):
     _flash(1, esp.flash_read, address, buffer)
     return buffer
-
-
-def _program(address, data):
-    for page in range(0, len(data), 256):
-        _flash(2, esp.flash_write, address + page, memoryview(data)[page : page + 256])
 
 
 # The journal: `here` is its address, a slot takes 1024 bytes, a sector holds four.
@@ -107,14 +114,20 @@ def _sum(data, length):
 
 
 def _all(address, length, value):
-    return all(_read(at, 8) == bytes([value]) * 8 for at in range(address, address + length, 8))
+    buffer = bytearray(8)
+    value = bytes([value]) * 8
+    for at in range(address, address + length, 8):
+        if _read(at, buffer) != value:
+            return False
+    return True
 
 
-def _record(address):
-    record = _read(address, 512)
+# The number of the record at that address; -1 if none is there.
+def _record(address, record):
+    _read(address, record)
     if record[:4] == b"1SLJ" and record[8] == 1 and record[_CRC:] == _sum(record, _CRC):
-        return record, struct.unpack_from("<I", record, 4)[0]
-    return None, 0
+        return struct.unpack_from("<I", record, 4)[0]
+    return -1
 
 
 # The journal's address, the newest sealed record (all zero if there is none), its slot (-1 if none) and the highest
@@ -126,192 +139,23 @@ def _load():
             raise Error(code)
         here = _table.journal
     else:
-        layout = _read(16, 64)
+        layout = _read(16, bytearray(64))
         if layout[:5] != b"1SLL\1" or layout[60:] != _sum(layout, 60):
             raise Error(12)
         here = struct.unpack_from("<I", layout, 16)[0]
-    newest = -1
-    best = highest = 0
-    for slot in range(8):
-        record, number = _record(here + slot * 1024)
-        if record:
-            highest = max(highest, number)
-            if (newest < 0 or number > best) and _all(here + slot * 1024 + _SEAL, 8, 0):
-                newest = slot
-                best = number
     record = bytearray(512)
-    if newest >= 0:
-        # Read once more: the first look may have caught a page on the edge.
-        record, number = _record(here + newest * 1024)
-        if number != best:
-            raise Error(1)
-    return here, record, newest, highest
-
-
-def _zeros(address):
-    _program(address, bytearray(8))
-    if not _all(address, 8, 0):
-        raise Error(5)
-
-
-def _write(address, record):
-    _zeros(address + _CLAIM)
-    _program(address, record)
-    if _read(address, 512) != record:
-        raise Error(5)
-    _zeros(address + _SEAL)
-
-
-# Makes the newest seal firm, then claims, writes, reads back and seals the next slot that is fit.
-def _append(here, record, newest, highest):
-    struct.pack_into("<4sIB", record, 0, b"1SLJ", highest + 1, 1)
-    record[_CRC:] = _sum(record, _CRC)
-    try:
-        if newest >= 0:
-            _zeros(here + newest * 1024 + _SEAL)
-    except Error:
-        raise Error(11)
-    for step in range(1, 9):
-        slot = (newest + step) % 8
-        address = here + slot * 1024
-        try:
-            if slot % 4 == 0:
-                if newest >= 0 and newest // 4 == slot // 4:
-                    break  # Once round: this sector holds the newest record.
-                _flash(3, esp.flash_erase, address // 4096)
-            if _all(address, 1024, 0xFF):
-                return _write(address, record)
-        except Error:
-            pass  # A bad page costs a slot, not the record.
-    raise Error(11)
-
-
-# The application's calls.
-
-
-# A path as the installer sees it, in bytes, after a look whether the file is there. A region of the flash map
-# ("label:/file", "@label") can not be looked at from here.
-def _file(path, mount):
-    inside = path
-    if path[:1] == "/":
-        mount = mount.rstrip("/")
-        if not path.startswith(mount + "/"):
-            raise Error(28)
-        inside = path[len(mount) :]
-    colon = path.find(":")
-    good = path[:1] == "/" or path[:1] == "@" and len(path) > 1 and colon != 1
-    good = good or 0 < colon <= 16 and path.find("/") == colon + 1
-    inside = inside.encode()
-    if not good or len(inside) > 120 or b"\0" in inside:
-        raise Error(28)
-    if path[0] == "/":
-        import os
-
-        try:
-            entry = os.stat(path)
-        except OSError:
-            raise Error(23)
-        if entry[0] & 0x4000:
-            raise Error(24)
-        if not entry[6]:
-            raise Error(25)
-    return inside
-
-
-def _put(record, offset, data):
-    record[offset : offset + len(data)] = data
-
-
-# As _load(). A trial that was confirmed in ESP-IDF's way alone is written down first: a request erases otadata.
-def _settled():
-    place = _load()
-    if _table and place[1][_STATE] == _TRIAL and _table.confirmed(_read):
-        confirm()
-        place = _load()
-    return place
-
-
-# Forgets the last request. What is known about the device stays: the image that runs, the files looked at.
-def _clear(record, state):
-    if record[_STATE] in (2, _TRIAL):
-        raise Error(76)
-    kind = record[14]
-    _put(record, _STATE, bytearray(15))  # up to the size and target of the image
-    _put(record, _DETAIL, bytearray(276))  # and the paths, the digest asked for
-    _put(record, _PLAN, bytearray(80))
-    record[14] = kind
-    record[_STATE] = state
-
-
-# Asks for the image file `path` to be installed, and resets the board unless reset=False. Close the file first.
-#   sha256    what the file's must be: 64 hex digits or 32 bytes
-#   trial     boots, at most 32, in which the new firmware must call confirm(); else `fallback`, a file, is put back
-#   mount     where the littlefs is mounted, if not at "/"; paths are given as Python sees them
-# "label:/file" and "@label" name another region of the flash map.
-def install(path, sha256=None, fallback=None, trial=0, reset=True, mount="/"):
-    path = _file(path, mount)
-    if not 0 <= trial <= 32 or fallback is not None and not trial:
-        raise Error(75)
-    if fallback is not None:
-        fallback = _file(fallback, mount)
-    if sha256 is not None:
-        try:
-            if isinstance(sha256, str):
-                from binascii import unhexlify
-
-                sha256 = unhexlify(sha256)
-        except ValueError:
-            sha256 = b""
-        if len(sha256) != 32:
-            raise Error(75)
-    place = _settled()
-    record = place[1]
-    _clear(record, _REQUESTED)
-    # First of all: a cut behind it makes the installer start, find nothing to do and hand back.
-    if _table and not _table.take_back(_read, _flash):
-        raise Error(18)
-    record[_TRIAL_BOOTS] = trial
-    _put(record, _PATH, path)
-    _put(record, _FALLBACK, fallback or b"")
-    if sha256:
-        record[11] = 1
-        _put(record, _EXPECTED, sha256)
-    _append(*place)
-    if reset:
-        import machine
-
-        machine.reset()
-
-
-# Takes back a request that was not yet started; harmless when there is none.
-def cancel():
-    place = _settled()
-    record = place[1]
-    state = record[_STATE]
-    _clear(record, _DONE if any(record[24:28]) else 0)
-    if state == _REQUESTED:
-        _append(*place)
-
-
-def _version(record, offset):
-    return struct.unpack_from("<BBHI", record, offset)
-
-
-# Ends a trial well: the new firmware stays. Harmless at any other time. On the ESP32 family ESP-IDF's boot loader is
-# told as well; Partition.mark_app_valid_cancel_rollback() alone counts as a confirmation too.
-def confirm():
-    place = _load()
-    record = place[1]
-    if record[_STATE] == _TRIAL:
-        record[_STATE] = _DONE
-        record[_OUTCOME] = 0
-        _put(record, _DETAIL, bytearray(4))
-        # No version below one that was confirmed is installed again.
-        if _version(record, _VERSION) > _version(record, _FLOOR):
-            record[_FLOOR : _FLOOR + 8] = record[_VERSION : _VERSION + 8]
-        _append(*place)
-    if _table and not _table.accept(_read):
-        raise Error(18)
+    newest = best = -1
+    highest = 0
+    for slot in range(8):
+        number = _record(here + slot * 1024, record)
+        if number > best and _all(here + slot * 1024 + _SEAL, 8, 0):
+            newest = slot
+            best = number
+        highest = max(highest, number)
+    # Read once more: the first look may have caught a page on the edge.
+    if newest >= 0 and _record(here + newest * 1024, record) != best:
+        raise Error(1)
+    return here, record if newest >= 0 else bytearray(512), newest, highest
 
 
 # How things stand. `words` says it in a sentence, `outcome` is an error's number or 0.
@@ -321,18 +165,20 @@ class Status:
         state = record[_STATE]
         if _table and state == _TRIAL and _table.confirmed(_read):
             state = _DONE
-        names = ("idle", "requested", "installing", "trial", "done", "failed")
-        self.state = names[state] if state < 6 else "unknown"
+        self.state = ("idle", "requested", "installing", "trial", "done", "failed", "unknown")[min(state, 6)]
         self.outcome = outcome = record[_OUTCOME]
         self.installed_size, self.detail = struct.unpack_from("<II", record, 24)
         self.installed = bytes(record[_INSTALLED : _INSTALLED + 32])
         self.path = path = bytes(record[_PATH:_FALLBACK]).rstrip(b"\0").decode()
-        self.trial_left = left = 0
+        left = 0
         if state == _TRIAL:
             used = 0
-            while used < 32 and _read(here + slot * 1024 + _MARKS + 4 * used, 4) == bytes(4):
+            mark = bytearray(4)
+            while used < 32 and _read(here + slot * 1024 + _MARKS + 4 * used, mark) == b"\0\0\0\0":
                 used += 1
-            self.trial_left = left = max(0, record[_TRIAL_BOOTS] - used)
+            left = max(0, record[_TRIAL_BOOTS] - used)
+        self.trial_left = left
+        record = None  # gives room for the sentence
         if outcome:
             words = text(outcome)
             if outcome not in (70, 71):
@@ -351,7 +197,52 @@ class Status:
         return self.words
 
 
+# The application's calls.
+
+_saving = False
+
+
+# A part of this module, loaded for one call.
+def _part(name):
+    name = "oneslot_" + name
+    part = __import__(name)
+    del sys.modules[name]
+    return part
+
+
+# install(path, sha256=None, fallback=None, trial=0, reset=True, mount="/")
+# Asks for the image file `path` to be installed, and resets the board unless reset=False. Close the file first.
+#   sha256    what the file's must be: 64 hex digits or 32 bytes
+#   trial     boots, at most 32, in which the new firmware must call confirm(); else `fallback`, a file, is put back
+#   mount     where the littlefs is mounted, if not at "/"; paths are given as Python sees them
+# "label:/file" and "@label" name another region of the flash map.
+def install(*arguments, **options):
+    _part("request").install(*arguments, **options)
+
+
+# Takes back a request that was not yet started; harmless when there is none.
+def cancel():
+    _part("request").cancel()
+
+
+# Ends a trial well: the new firmware stays. Harmless at any other time. On the ESP32 family ESP-IDF's boot loader is
+# told as well; Partition.mark_app_valid_cancel_rollback() alone counts as a confirmation too.
+def confirm():
+    if _table or _load()[1][_STATE] == _TRIAL:
+        _part("write").confirm()
+
+
+# What a cut during save() has left in a folder; that file is called the same whatever is saved.
+def _clear(folder):
+    try:
+        os.remove(folder + "oneslot.part")
+    except OSError:
+        pass
+
+
 def status():
+    if not _saving:
+        _clear("/")
     return Status()
 
 
@@ -361,58 +252,9 @@ def status():
 #   progress  is called with the bytes done and the bytes in all
 # The file gets its name only when it is whole and its SHA-256 is the journal's `installed`.
 def save(path, progress=None):
-    import os
-    from hashlib import sha256
-
-    if path[:1] in ("", "@") or ":" in path:
-        raise Error(28)
-    record = _load()[1]
-    size = struct.unpack_from("<I", record, 24)[0]
-    if record[_STATE] == 2:
-        raise Error(76)
-    if not size or not any(record[_INSTALLED:_FLOOR]):
-        raise Error(55)
-    if _table:
-        target = _table.application
-    else:
-        target = 4096 if record[14] == 4 else 0  # Espressif's user1 lies behind its boot loader
-        displaced = struct.unpack_from("<I", _read(28, 4))[0]  # in the layout
-    folder = path[: path.rfind("/") + 1] or "."
+    global _saving
+    _saving = True
     try:
-        there = os.statvfs(folder)
-    except OSError:
-        raise Error(23)
-    missing = size - there[0] * max(0, there[3] - 2)  # littlefs takes blocks for itself
-    if missing > 0:
-        raise Error(30, ": %d bytes are missing" % missing)
-    part = path + ".part"
-    digest = sha256()
-    whole = False
-    buffer = bytearray(1024)
-    try:
-        with open(part, "wb") as file:
-            for done in range(0, size, 1024):
-                address = target + done
-                if address < 4096:
-                    address += displaced
-                _flash(1, esp.flash_read, address, buffer)
-                if done == 0 and not target:
-                    buffer[2:4] = record[_CRC - 2 : _CRC]  # in flash they are the device's own
-                piece = memoryview(buffer)[: min(1024, size - done)]
-                digest.update(piece)
-                file.write(piece)
-                if progress:
-                    progress(done + len(piece), size)
-        whole = digest.digest() == record[_INSTALLED:_FLOOR]
-        if not whole:
-            raise Error(5)
-        os.rename(part, path)
-    except OSError:
-        whole = False
-        raise Error(29)
+        _part("save").save(path, progress)
     finally:
-        if not whole:
-            try:
-                os.remove(part)
-            except OSError:
-                pass
+        _saving = False

@@ -65,7 +65,7 @@ def flash_erase(sector):
 def _state(read):
     newest = state = -1
     for sector in (0, 4096):
-        entry = read(_otadata + sector, 32)
+        entry = read(_otadata + sector, bytearray(32))
         number, crc = struct.unpack_from("<I", entry)[0], struct.unpack_from("<I", entry, 28)[0]
         if newest < number < 0xFFFFFFFF and crc == crc32(entry[:4], 0xFFFFFFFF) & 0xFFFFFFFF:
             newest = number
@@ -96,7 +96,7 @@ def take_back(read, flash):
         for sector in (0, 4096):
             try:
                 flash(3, flash_erase, (_otadata + sector) // 4096)
-                entry = read(_otadata + sector, 32)
+                entry = read(_otadata + sector, bytearray(32))
             except Exception:
                 erased = False
             else:

@@ -9,6 +9,7 @@ cut_at = -1  # the operation (program of a page, erase of a sector) during which
 tear = "before"  # what the cut operation has done: "before" nothing, "half", or "after" all of it
 failing = 0  # operations and reads, from now on, that end in an error without having done anything
 operations = 0  # that were begun
+limit = None  # called for where the chip ends for the ROM's functions; None for no limit
 _off = False
 
 
@@ -60,6 +61,8 @@ def _peek(address, length):
 def _check(address, length):
     if address % 4 or length % 4:
         raise ValueError("flash access off a word's boundary")
+    if limit and address + length > limit():
+        raise OSError(5)
 
 
 def flash_read(address, buffer):
@@ -88,6 +91,7 @@ def flash_write(address, data):
 
 
 def flash_erase(sector):
+    _check(sector * 4096, 4096)
     _begin()
     _fail()
     _apply(sector * 4096, _peek(sector * 4096, 4096), b"\xff" * 4096)
