@@ -24,9 +24,12 @@ _TRIAL_BOOTS = const(12)
 _PATH = const(32)
 _FALLBACK = const(152)
 _INSTALLED = const(336)
-_CRC = const(508)
-_SEAL = const(512)
-_MARKS = const(776)
+_OWN = const(672)
+_CRC = const(764)
+_SIZE = const(768)
+_SEAL = const(768)
+_MARKS = const(1032)
+_SETTLED = const(1160)
 _REQUESTED = const(1)
 _TRIAL = const(3)
 _DONE = const(4)
@@ -106,7 +109,11 @@ def _read(address, buffer):
     return buffer
 
 
-# The journal: `here` is its address, a slot takes 1024 bytes, a sector holds four.
+# The journal: `here` is its address, a slot takes 1280 bytes, a sector holds three.
+
+
+def _slot(here, slot):
+    return here + slot // 3 * 4096 + slot % 3 * 1280
 
 
 def _sum(data, length):
@@ -122,12 +129,51 @@ def _all(address, length, value):
     return True
 
 
-# The number of the record at that address; -1 if none is there.
+# Whether most of the bits there are 0: one that has rotted does not undo them.
+def _zero(address, length=8):
+    ones = 0
+    for byte in _read(address, bytearray(length)):
+        while byte:
+            ones += 1
+            byte &= byte - 1
+    return ones < 4 * length
+
+
+# The number of the record at that address, -1 if none is there, and whether one of its bits had rotted: that one the
+# CRC-32 tells, as in core/journal.c. Halves of 16 bits again.
 def _record(address, record):
     _read(address, record)
-    if record[:4] == b"1SLJ" and record[8] == 1 and record[_CRC:] == _sum(record, _CRC):
-        return struct.unpack_from("<I", record, 4)[0]
-    return -1
+    if record[:4] == b"\xff\xff\xff\xff" or not any(record[:4]):
+        return -1, False
+    want = crc32(memoryview(record)[:_CRC])
+    low = want & 0xFFFF ^ (record[_CRC] | record[_CRC + 1] << 8)
+    high = want >> 16 & 0xFFFF ^ (record[_CRC + 2] | record[_CRC + 3] << 8)
+    rotten = bool(low or high)
+    if rotten:
+        made, top = 0, 0x8000
+        bit = 8 * _SIZE - 1
+        while made != low or top != high:
+            odd = made & 1
+            made = made >> 1 | (top & 1) << 15
+            top >>= 1
+            if odd:
+                made ^= 0x8320
+                top ^= 0xEDB8
+            bit -= 1
+            if bit < 0:
+                return -1, False
+        record[bit >> 3] ^= 1 << (bit & 7)
+    if record[:4] != b"1SLJ" or record[8] != 2:
+        return -1, False
+    return struct.unpack_from("<I", record, 4)[0], rotten
+
+
+# How many boots of a trial were used up.
+def _used(here, slot):
+    used = 0
+    while used < 32 and _zero(_slot(here, slot) + _MARKS + 4 * used, 4):
+        used += 1
+    return used
 
 
 # The journal's address, the newest sealed record (all zero if there is none), its slot (-1 if none) and the highest
@@ -143,19 +189,31 @@ def _load():
         if layout[:5] != b"1SLL\1" or layout[60:] != _sum(layout, 60):
             raise Error(12)
         here = struct.unpack_from("<I", layout, 16)[0]
-    record = bytearray(512)
+    record = bytearray(_SIZE)
     newest = best = -1
     highest = 0
-    for slot in range(8):
-        number = _record(here + slot * 1024, record)
-        if number > best and _all(here + slot * 1024 + _SEAL, 8, 0):
-            newest = slot
-            best = number
-        highest = max(highest, number)
+    for look in range(12):
+        slot = look >> 1  # twice each: one reading does not decide that a record is gone
+        if slot != newest:
+            number, _ = _record(_slot(here, slot), record)
+            if number > best and _zero(_slot(here, slot) + _SEAL):
+                newest = slot
+                best = number
+            highest = max(highest, number)
+    if newest < 0:
+        return here, bytearray(_SIZE), newest, highest
     # Read once more: the first look may have caught a page on the edge.
-    if newest >= 0 and _record(here + newest * 1024, record) != best:
+    number, rotten = _record(_slot(here, newest), record)
+    if number != best:
         raise Error(1)
-    return here, record if newest >= 0 else bytearray(512), newest, highest
+    # The application acts on it, so it is made firm. Where that can not be done the installer will have to.
+    anew = rotten or highest != best
+    if anew or not _zero(_slot(here, newest) + _SETTLED):
+        try:
+            newest, highest = _part("write").settle(here, record, newest, highest, anew)
+        except (Error, MemoryError, ImportError):
+            _record(_slot(here, newest), record)
+    return here, record, newest, highest
 
 
 # How things stand. `words` says it in a sentence, `outcome` is an error's number or 0.
@@ -170,17 +228,13 @@ class Status:
         self.installed_size, self.detail = struct.unpack_from("<II", record, 24)
         self.installed = bytes(record[_INSTALLED : _INSTALLED + 32])
         self.path = path = bytes(record[_PATH:_FALLBACK]).rstrip(b"\0").decode()
-        left = 0
-        if state == _TRIAL:
-            used = 0
-            mark = bytearray(4)
-            while used < 32 and _read(here + slot * 1024 + _MARKS + 4 * used, mark) == b"\0\0\0\0":
-                used += 1
-            left = max(0, record[_TRIAL_BOOTS] - used)
-        self.trial_left = left
+        self.own_outcome = own = record[_OWN]
+        self.trial_left = left = max(0, record[_TRIAL_BOOTS] - _used(here, slot)) if state == _TRIAL else 0
         record = None  # gives room for the sentence
         if outcome:
             words = text(outcome)
+            if outcome in (71, 110) and self.detail:
+                words += ": " + text(self.detail)
             if outcome not in (70, 71):
                 words = ("refused " + path).rstrip() + ": " + words
         elif state == _REQUESTED:
@@ -191,6 +245,10 @@ class Status:
             words = "on trial, %d boot%s left" % (left, "s"[left == 1 :])
         else:
             words = "upgraded to " + path if path else "no upgrade asked for"
+        # What the device came to by itself since.
+        if own:
+            words += "; " if own in (73, 111) else "; refused the file at the watch path: "
+            words += text(own)
         self.words = words
 
     def __str__(self):
@@ -205,9 +263,10 @@ _saving = False
 # A part of this module, loaded for one call.
 def _part(name):
     name = "oneslot_" + name
-    part = __import__(name)
-    del sys.modules[name]
-    return part
+    try:
+        return __import__(name)
+    finally:
+        sys.modules.pop(name, None)
 
 
 # install(path, sha256=None, fallback=None, trial=0, reset=True, mount="/")

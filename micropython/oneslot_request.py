@@ -11,6 +11,7 @@ _PATH = const(32)
 _FALLBACK = const(152)
 _EXPECTED = const(272)
 _PLAN = const(416)
+_OWN = const(672)
 _REQUESTED = const(1)
 _TRIAL = const(3)
 _DONE = const(4)
@@ -62,6 +63,7 @@ def _clear(put, record, state):
     put(record, _STATE, bytearray(15))  # up to the size and target of the image
     put(record, _DETAIL, bytearray(276))  # and the paths, the digest asked for
     put(record, _PLAN, bytearray(80))
+    put(record, _OWN, bytearray(3))
     record[14] = kind
     record[_STATE] = state
 

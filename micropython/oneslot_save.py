@@ -10,7 +10,7 @@ from oneslot import Error, _clear, _flash, _load, _read, _table, esp
 _STATE = const(9)
 _INSTALLED = const(336)
 _FLOOR = const(368)
-_MODE = const(506)  # bytes 2 and 3 of the image
+_MODE = const(510)  # bytes 2 and 3 of the image
 
 
 def save(path, progress):

@@ -3,17 +3,20 @@
 
 import struct
 from micropython import const
-from oneslot import Error, _all, _flash, _load, _read, _sum, _table, esp
+from oneslot import Error, _all, _flash, _load, _read, _slot, _sum, _table, _used, _zero, esp
 
 # include/oneslot/journal.h
 _STATE = const(9)
 _OUTCOME = const(10)
+_TRIAL_BOOTS = const(12)
 _DETAIL = const(28)
 _FLOOR = const(368)
-_VERSION = const(408)
-_CRC = const(508)
-_SEAL = const(512)
-_CLAIM = const(768)
+_VERSION = const(512)
+_CRC = const(764)
+_SIZE = const(768)
+_SEAL = const(768)
+_CLAIM = const(1024)
+_SETTLED = const(1160)
 _TRIAL = const(3)
 _DONE = const(4)
 
@@ -32,32 +35,67 @@ def _zeros(address):
 def _write(address, record):
     _zeros(address + _CLAIM)
     _program(address, record)
-    if _read(address, bytearray(512)) != record:
-        raise Error(5)
+    page = bytearray(256)
+    for at in range(0, _SIZE, 256):
+        if _read(address + at, page) != record[at : at + 256]:
+            raise Error(5)
     _zeros(address + _SEAL)
 
 
-# Makes the newest seal firm, then claims, writes, reads back and seals the next slot that is fit.
+# The record in `slot` has a firm seal. One that ends something voids all others, which so never act again.
+def _settled_as(here, slot, record):
+    head = bytearray(8)
+    for other in range(6):
+        if record[_STATE] in (0, _DONE, 5) and other != slot:
+            address = _slot(here, other)
+            try:
+                _read(address, head)
+                if any(head) and head[:4] != b"\xff\xff\xff\xff":
+                    _zeros(address)
+            except Error:
+                pass
+    try:
+        _zeros(_slot(here, slot) + _SETTLED)
+    except Error:
+        pass
+
+
+# Makes the newest record hold; `anew`: one of its bits has rotted, or there is a newer one whose seal a cut left
+# half-way. Its slot, and the highest number.
+def settle(here, record, newest, highest, anew):
+    if anew:
+        if record[_STATE] == _TRIAL:  # what was counted lies in the old page
+            record[_TRIAL_BOOTS] = max(0, record[_TRIAL_BOOTS] - _used(here, newest))
+        return append(here, record, newest, highest), highest + 1
+    _zeros(_slot(here, newest) + _SEAL)
+    _settled_as(here, newest, record)
+    return newest, highest
+
+
+# Makes the newest seal firm, then claims, writes, reads back, seals and settles the next slot that is fit; its number.
 def append(here, record, newest, highest):
-    struct.pack_into("<4sIB", record, 0, b"1SLJ", highest + 1, 1)
+    struct.pack_into("<4sIB", record, 0, b"1SLJ", highest + 1, 2)
     record[_CRC:] = _sum(record, _CRC)
     try:
-        if newest >= 0:
-            _zeros(here + newest * 1024 + _SEAL)
+        if newest >= 0 and not _zero(_slot(here, newest) + _SETTLED):
+            _zeros(_slot(here, newest) + _SEAL)
     except Error:
         raise Error(11)
-    for step in range(1, 9):
-        slot = (newest + step) % 8
-        address = here + slot * 1024
+    for step in range(1, 7):
+        slot = (newest + step) % 6
+        address = _slot(here, slot)
         try:
-            if slot % 4 == 0:
-                if newest >= 0 and newest // 4 == slot // 4:
+            if slot % 3 == 0:
+                if newest >= 0 and newest // 3 == slot // 3:
                     break  # Once round: this sector holds the newest record.
                 _flash(3, esp.flash_erase, address // 4096)
-            if _all(address, 1024, 0xFF):
-                return _write(address, record)
+            if not _all(address, 1280, 0xFF):
+                continue
+            _write(address, record)
         except Error:
-            pass  # A bad page costs a slot, not the record.
+            continue  # A bad page costs a slot, not the record.
+        _settled_as(here, slot, record)
+        return slot
     raise Error(11)
 
 
