@@ -4,7 +4,8 @@ import os
 import struct
 from hashlib import sha256
 from micropython import const
-from oneslot import Error, _clear, _flash, _load, _read, _table, esp
+from oneslot import _clear
+from oneslot_journal import Error, flash, load, read, table, esp
 
 # include/oneslot/journal.h
 _STATE = const(9)
@@ -19,17 +20,17 @@ def save(path, progress):
     folder = path[: path.rfind("/") + 1]
     part = folder + "oneslot.part"
     _clear(folder)
-    record = _load()[1]
+    record = load()[1]
     size = struct.unpack_from("<I", record, 24)[0]
     if record[_STATE] == 2:
         raise Error(76)
     if not size or not any(record[_INSTALLED:_FLOOR]):
         raise Error(56)
-    if _table:
-        target = _table.application
+    if table:
+        target = table.application
     else:
         target = 4096 if record[14] == 4 else 0  # Espressif's user1 lies behind its boot loader
-        displaced = struct.unpack_from("<I", _read(28, bytearray(4)))[0]  # in the layout
+        displaced = struct.unpack_from("<I", read(28, bytearray(4)))[0]  # in the layout
     try:
         there = os.statvfs(folder or ".")
     except OSError:
@@ -46,7 +47,7 @@ def save(path, progress):
                 address = target + done
                 if address < 4096:
                     address += displaced
-                _flash(1, esp.flash_read, address, buffer)
+                flash(1, esp.flash_read, address, buffer)
                 if done == 0 and not target:
                     buffer[2:4] = record[_MODE : _MODE + 2]  # in flash they are the device's own
                 piece = memoryview(buffer)[: min(1024, size - done)]

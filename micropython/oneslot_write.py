@@ -3,7 +3,7 @@
 
 import struct
 from micropython import const
-from oneslot import Error, _all, _flash, _load, _read, _slot, _sum, _table, _used, _zero, esp
+from oneslot_journal import Error, all_are, flash, load, read, slot_at, sum_of, table, used_up, zero, esp
 
 # include/oneslot/journal.h
 _STATE = const(9)
@@ -23,12 +23,12 @@ _DONE = const(4)
 
 def _program(address, data):
     for page in range(0, len(data), 256):
-        _flash(2, esp.flash_write, address + page, memoryview(data)[page : page + 256])
+        flash(2, esp.flash_write, address + page, memoryview(data)[page : page + 256])
 
 
 def _zeros(address):
     _program(address, bytearray(8))
-    if not _all(address, 8, 0):
+    if not all_are(address, 8, 0):
         raise Error(5)
 
 
@@ -37,7 +37,7 @@ def _write(address, record):
     _program(address, record)
     page = bytearray(256)
     for at in range(0, _SIZE, 256):
-        if _read(address + at, page) != record[at : at + 256]:
+        if read(address + at, page) != record[at : at + 256]:
             raise Error(5)
     _zeros(address + _SEAL)
 
@@ -47,15 +47,15 @@ def _settled_as(here, slot, record):
     head = bytearray(8)
     for other in range(6):
         if record[_STATE] in (0, _DONE, 5) and other != slot:
-            address = _slot(here, other)
+            address = slot_at(here, other)
             try:
-                _read(address, head)
+                read(address, head)
                 if any(head) and head[:4] != b"\xff\xff\xff\xff":
                     _zeros(address)
             except Error:
                 pass
     try:
-        _zeros(_slot(here, slot) + _SETTLED)
+        _zeros(slot_at(here, slot) + _SETTLED)
     except Error:
         pass
 
@@ -65,9 +65,9 @@ def _settled_as(here, slot, record):
 def settle(here, record, newest, highest, anew):
     if anew:
         if record[_STATE] == _TRIAL:  # what was counted lies in the old page
-            record[_TRIAL_BOOTS] = max(0, record[_TRIAL_BOOTS] - _used(here, newest))
+            record[_TRIAL_BOOTS] = max(0, record[_TRIAL_BOOTS] - used_up(here, newest))
         return append(here, record, newest, highest), highest + 1
-    _zeros(_slot(here, newest) + _SEAL)
+    _zeros(slot_at(here, newest) + _SEAL)
     _settled_as(here, newest, record)
     return newest, highest
 
@@ -75,21 +75,21 @@ def settle(here, record, newest, highest, anew):
 # Makes the newest seal firm, then claims, writes, reads back, seals and settles the next slot that is fit; its number.
 def append(here, record, newest, highest):
     struct.pack_into("<4sIB", record, 0, b"1SLJ", highest + 1, 2)
-    record[_CRC:] = _sum(record, _CRC)
+    record[_CRC:] = sum_of(record, _CRC)
     try:
-        if newest >= 0 and not _zero(_slot(here, newest) + _SETTLED):
-            _zeros(_slot(here, newest) + _SEAL)
+        if newest >= 0 and not zero(slot_at(here, newest) + _SETTLED):
+            _zeros(slot_at(here, newest) + _SEAL)
     except Error:
         raise Error(11)
     for step in range(1, 7):
         slot = (newest + step) % 6
-        address = _slot(here, slot)
+        address = slot_at(here, slot)
         try:
             if slot % 3 == 0:
                 if newest >= 0 and newest // 3 == slot // 3:
                     break  # Once round: this sector holds the newest record.
-                _flash(3, esp.flash_erase, address // 4096)
-            if not _all(address, 1280, 0xFF):
+                flash(3, esp.flash_erase, address // 4096)
+            if not all_are(address, 1280, 0xFF):
                 continue
             _write(address, record)
         except Error:
@@ -108,7 +108,7 @@ def _version(record, offset):
 
 
 def confirm():
-    place = _load()
+    place = load()
     record = place[1]
     if record[_STATE] == _TRIAL:
         record[_STATE] = _DONE
@@ -118,5 +118,5 @@ def confirm():
         if _version(record, _VERSION) > _version(record, _FLOOR):
             record[_FLOOR : _FLOOR + 8] = record[_VERSION : _VERSION + 8]
         append(*place)
-    if _table and not _table.accept(_read):
+    if table and not table.accept(read):
         raise Error(18)

@@ -18,7 +18,7 @@ STATES = ["idle", "requested", "installing", "trial", "done", "failed", "unknown
 DIGEST = bytes(range(32)).hex()
 
 PRELUDE = """
-import json, oneslot, oneslot_write, esp, machine
+import json, oneslot, oneslot_journal, oneslot_write, esp, machine
 def show(now):
     print(json.dumps({"state": now.state, "outcome": now.outcome, "detail": now.detail, "path": now.path,
         "trial_left": now.trial_left, "installed_size": now.installed_size, "words": now.words,
@@ -178,7 +178,7 @@ def test_confirm_raises_the_floor_and_never_lowers_it(board, version, raised):
     floor = bytes.fromhex("0205000000000000")
     version = bytes.fromhex(version).ljust(8, b"\0")
     board.python(f"""
-here, record, slot, highest = oneslot._load()
+here, record, slot, highest = oneslot_journal.load()
 record[9], record[368:376], record[512:520] = 3, {floor}, {version}
 oneslot_write.append(here, record, slot, highest)
 """)
@@ -496,7 +496,7 @@ def test_save_on_the_esp32_writes_the_application_s_bytes(board, size):
     image = board.flash.read_bytes()[0x10000 : 0x10000 + size]
     digest = hashlib.sha256(image).digest()
     board.python(f"""
-here, record, slot, highest = oneslot._load()
+here, record, slot, highest = oneslot_journal.load()
 record[9] = 4
 record[24:28] = ({size}).to_bytes(4, "little")
 record[336:368] = {digest}
@@ -509,7 +509,7 @@ print(json.dumps([os.stat("/saved.bin")[6], sha256("/saved.bin")]))
 
 
 def test_the_crc_of_a_micropython_without_crc32_is_the_same(board):
-    source = (ROOT / "micropython" / "oneslot.py").read_text()
+    source = (ROOT / "micropython" / "oneslot_journal.py").read_text()
     start = source.index("    # Halves of 16 bits")
     end = source.index("else:\n    from binascii import crc32")
     lines = [line[4:] for line in source[start:end].splitlines()]
@@ -683,8 +683,10 @@ def leave(size):
     with open("/oneslot.part", "wb") as file:
         file.write(bytes(size))
 leave(0)
+with open("/dir/oneslot.part", "wb"):
+    pass
 oneslot.status()
-print(json.dumps(left()))
+print(json.dumps(left() + os.listdir("/dir")))
 leave(5000)
 print(json.dumps(code(oneslot.save, "/saved.bin")))
 print(json.dumps(left()))
@@ -724,7 +726,7 @@ print(json.dumps(machine.mem32[0x3FFFC71C]))
 @pytest.mark.parametrize("state, installed, code", [(2, "1", 76), (4, "0", 56), (0, "1", 56)])
 def test_what_is_not_known_is_not_saved(board, state, installed, code):
     board.python(f"""
-here, record, slot, highest = oneslot._load()
+here, record, slot, highest = oneslot_journal.load()
 record[9] = {state}
 record[24] = {1 if state else 0}
 record[336] = {installed}
