@@ -135,10 +135,12 @@ def _clear(folder):
 
 
 def status():
+    now = Status()
     if not _saving:
-        for name in [""] + ["/" + name for name in os.listdir("/")]:
-            _clear(name + "/")
-    return Status()
+        _clear("/")
+        for name in os.listdir("/"):
+            _clear("/" + name + "/")
+    return now
 
 
 # Writes the firmware that runs to the file `path`, as its own file was: something to go back to. The file is plain:
