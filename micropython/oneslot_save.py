@@ -24,13 +24,14 @@ def save(path, progress):
     size = struct.unpack_from("<I", record, 24)[0]
     if record[_STATE] == 2:
         raise Error(76)
-    if not size or not any(record[_INSTALLED:_FLOOR]):
-        raise Error(56)
     if table:
-        target = table.application
+        target, room = table.application, table.room
     else:
         target = 4096 if record[14] == 4 else 0  # Espressif's user1 lies behind its boot loader
-        displaced = struct.unpack_from("<I", read(28, bytearray(4)))[0]  # in the layout
+        layout = read(28, bytearray(20))
+        displaced, room = struct.unpack_from("<I", layout)[0], struct.unpack_from("<I", layout, 16)[0] - target
+    if not 0 < size <= room or not any(record[_INSTALLED:_FLOOR]):
+        raise Error(56)
     try:
         there = os.statvfs(folder or ".")
     except OSError:

@@ -154,9 +154,13 @@ def test_a_path_is_stored_as_the_installer_sees_it(board, path, options, stored)
     assert board.c_status()["path"] == stored
 
 
-@pytest.mark.parametrize("state, outcome", [(state, 0) for state in range(7)] + [(4, 70), (4, 71), (5, 46), (5, 200)])
-def test_both_read_what_the_installer_left(board, state, outcome):
-    board.c("put", state, outcome)
+LEFT = [(state, 0, 0) for state in range(7)] + [(4, 70, 0), (4, 71, 0), (5, 46, 0), (5, 110, 0), (5, 200, 0)]
+LEFT += [(4, 0, 46), (4, 0, 73), (4, 0, 111), (4, 70, 73), (5, 46, 40)]
+
+
+@pytest.mark.parametrize("state, outcome, own", LEFT)
+def test_both_read_what_the_installer_left(board, state, outcome, own):
+    board.c("put", state, outcome, own)
     board.assert_both_agree()
 
 
@@ -230,6 +234,57 @@ def test_a_refused_call_names_its_reason_and_writes_nothing(board):
     seen = board.python("".join(f"print(json.dumps(code(oneslot.install, {call})))\n" for _, call in cases))
     assert list(zip(seen, cases)) == [(number, (number, call)) for number, call in cases]
     assert board.flash.read_bytes() == before
+
+
+# What a flash may be like, and what of the chip may be dead, for the calls that are asked alike of C and of Python.
+PATHS = ["", "fw.bin", "vfs:fw.bin", ":/fw.bin", "@", "@:5", "seventeen-letters:/fw.bin", "/" + 120 * "x", "@" + 119 * "x"]
+CALLS = {
+    "request": (["request", "/fw.bin"], "oneslot.install, '/fw.bin', reset=False"),
+    "too many boots": (["request", "/fw.bin", 33], "oneslot.install, '/fw.bin', trial=33, reset=False"),
+    "fallback without trial": (
+        ["request", "/fw.bin", 0, "/old.bin"], "oneslot.install, '/fw.bin', fallback='/old.bin', reset=False"),
+    "bad fallback": (["request", "/fw.bin", 1, "@"], "oneslot.install, '/fw.bin', trial=1, fallback='@', reset=False"),
+    "cancel": (["cancel"], "oneslot.cancel"),
+    "confirm": (["confirm"], "oneslot.confirm"),
+    "save": (["save"], "oneslot.save, '/saved.bin'"),
+}
+CALLS.update((f"path {path[:26]}", (["request", path], f"oneslot.install, {path!r}, reset=False")) for path in PATHS)
+ARGUMENTS = [name for name in CALLS if name.startswith(("too many", "fallback", "bad", "path"))]
+DEAD = [("", 0, 0), ("p", 0, 1 << 20), ("e", 0, 1 << 20), ("pe", 0, 1 << 20), ("r", 0x11000, 0x12000), ("r", 0x1000, 0x2000)]
+
+
+@pytest.mark.parametrize("state", ["blank", "empty", "too large", *range(7)])
+def test_every_error_is_the_one_that_c_gives(board, state):
+    """All calls on all states with all that may be dead."""
+    if state == "blank":
+        if board.family.kind == "table":
+            pytest.skip("ESP-IDF would not have started")
+        board.flash.write_bytes(b"\xff" * 0x100000)
+    elif state == "too large":
+        board.c("put", 4, 0, 0, 0xF4001)
+    elif state != "empty":
+        board.c("put", state, 46 if state == 5 else 0)
+    before = board.flash.read_bytes()
+    ours, script = [], [SAVING, "free = 1 << 30"]
+    script.append("with open('/flash.bin', 'rb') as chip: before = chip.read()")
+    dead = [*DEAD, ("r", board.family.written.start, board.family.written.stop)]
+    # Arguments are looked at before the device, or after it was opened: with one fault at a time the order is no matter.
+    cases = [(name, part) for name in CALLS for part in dead if name not in ARGUMENTS or state != "blank" and not part[0]]
+    for name, dead in cases:
+        c, python = CALLS[name]
+        board.flash.write_bytes(before)
+        environment = {**os.environ, "PEER_DEAD": "%s %x %x" % dead} if dead[0] else None
+        ours.append([board.peer(board.flash, *c, env=environment).status])
+        script.append(f"""
+with open("/flash.bin", "wb") as chip: chip.write(before)
+esp.dead = {dead!r}
+print(json.dumps([code({python})]))
+esp.dead = "", 0, 0
+""")
+    board.flash.write_bytes(before)
+    theirs = board.python("\n".join(script))
+    wrong = [(case, c, python) for case, c, python in zip(cases, ours, theirs, strict=True) if c != python]
+    assert not wrong, wrong
 
 
 def test_a_flash_without_a_layout_is_named(board):
