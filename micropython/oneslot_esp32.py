@@ -8,14 +8,14 @@ import struct
 from binascii import crc32
 from esp32 import Partition
 
-journal = application = 0
+journal = application = room = 0
 _otadata = 0
 _parts = ()
 
 
 # Where the parts lie, by the rules of core/layout_table.c. Returns an error's number or 0.
 def locate():
-    global journal, application, _otadata, _parts
+    global journal, application, room, _otadata, _parts
     apps = Partition.find(Partition.TYPE_APP)
     slots = [part for part in apps if 16 <= part.info()[1] < 32]
     if len(slots) != 1:
@@ -30,7 +30,7 @@ def locate():
             return 6
         parts.append((info[2], info[3], found[0]))
     _parts = parts
-    application = parts[0][0]
+    application, room = parts[0][:2]
     _otadata = parts[2][0]
     journal = parts[3][0]
     return 0
@@ -65,7 +65,7 @@ def flash_erase(sector):
 def _state(read):
     newest = state = -1
     for sector in (0, 4096):
-        entry = read(_otadata + sector, 32)
+        entry = read(_otadata + sector, bytearray(32))
         number, crc = struct.unpack_from("<I", entry)[0], struct.unpack_from("<I", entry, 28)[0]
         if newest < number < 0xFFFFFFFF and crc == crc32(entry[:4], 0xFFFFFFFF) & 0xFFFFFFFF:
             newest = number
@@ -96,7 +96,7 @@ def take_back(read, flash):
         for sector in (0, 4096):
             try:
                 flash(3, flash_erase, (_otadata + sector) // 4096)
-                entry = read(_otadata + sector, 32)
+                entry = read(_otadata + sector, bytearray(32))
             except Exception:
                 erased = False
             else:

@@ -27,10 +27,10 @@ class Family:
         self.platform, self.kind, self.journal, self.written, self.core = platform, kind, journal, written, core
 
     def build(self, folder):
-        """The C side: core/api.c on a flash image. An application for it links no more of the core than this."""
+        """The C side: core/api.c and core/save.c on a flash image. An application links no more of the core than this."""
         room = ROOT / "tests" / "micropython"
         sources = [room / f"{name}.c" for name in ("peer", f"peer_{self.kind}", f"open_{self.kind}")]
-        sources += [ROOT / "core" / f"{name}.c" for name in self.core] + (MD5 if "md5" in self.core else [])
+        sources += [ROOT / "core" / f"{name}.c" for name in [*self.core, *SAVE]] + (MD5 if "md5" in self.core else [])
         flags = ["-std=c11", *STRICT, *SANITIZE, *BEARSSL_FLAGS, f"-I{ROOT / 'include'}"]
         program = folder / self.platform
         subprocess.run([*CC, *flags, *sources, "-o", program], check=True)

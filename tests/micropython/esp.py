@@ -9,6 +9,8 @@ cut_at = -1  # the operation (program of a page, erase of a sector) during which
 tear = "before"  # what the cut operation has done: "before" nothing, "half", or "after" all of it
 failing = 0  # operations and reads, from now on, that end in an error without having done anything
 operations = 0  # that were begun
+dead = "", 0, 0  # which operations (some of r, p, e), from, to: what of the chip answers no more
+limit = None  # called for where the chip ends for the ROM's functions; None for no limit
 _off = False
 
 
@@ -31,6 +33,11 @@ def _fail():
     global failing
     if failing > 0:
         failing -= 1
+        raise OSError(5)
+
+
+def _is_dead(operation, address, length):
+    if operation in dead[0] and address < dead[2] and address + length > dead[1]:
         raise OSError(5)
 
 
@@ -60,6 +67,8 @@ def _peek(address, length):
 def _check(address, length):
     if address % 4 or length % 4:
         raise ValueError("flash access off a word's boundary")
+    if limit and address + length > limit():
+        raise OSError(5)
 
 
 def flash_read(address, buffer):
@@ -67,6 +76,7 @@ def flash_read(address, buffer):
         raise PowerCut()
     _check(address, len(buffer))
     _fail()
+    _is_dead("r", address, len(buffer))
     data = _peek(address, len(buffer))
     if len(data) != len(buffer):
         raise OSError(5)
@@ -81,6 +91,7 @@ def flash_write(address, data):
         _begin()
         _fail()
         part = min(len(data), 256 - address % 256)
+        _is_dead("p", address, part)
         old = _peek(address, part)
         _apply(address, old, bytes(a & b for a, b in zip(old, data[:part])))
         data = data[part:]
@@ -88,6 +99,8 @@ def flash_write(address, data):
 
 
 def flash_erase(sector):
+    _check(sector * 4096, 4096)
     _begin()
     _fail()
+    _is_dead("e", sector * 4096, 4096)
     _apply(sector * 4096, _peek(sector * 4096, 4096), b"\xff" * 4096)

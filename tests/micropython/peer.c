@@ -3,27 +3,45 @@
  *
  *     peer FLASH provision | status | cancel | confirm | count
  *     peer FLASH request PATH [TRIAL [FALLBACK [HEX]]]
- *     peer FLASH put STATE OUTCOME       as the installer would leave the journal
+ *     peer FLASH put STATE OUTCOME [OWN [INSTALLED_SIZE]]  as the installer would leave the journal
+ *     peer FLASH save                    the firmware that runs; what is written goes nowhere
  *     peer FLASH errors                  the list of errors
  *
- * and what its kind of device has of its own; see peer.h.
+ * and what its kind of device has of its own; see peer.h. PEER_DEAD in the environment, "OPERATIONS FROM TO", names
+ * what of the chip answers no more: some of r, p and e (read, program, erase), in hexadecimal addresses.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "oneslot/save.h"
 #include "peer.h"
 
 uint8_t chip[FLASH_SIZE];
 
+static struct {
+    char operations[4];
+    unsigned from, to;
+} dead;
+
+static int is_dead(char operation, uint32_t address, uint32_t length) {
+    return strchr(dead.operations, operation) != NULL && address < dead.to && address + length > dead.from;
+}
+
 static int chip_read(void *context, uint32_t address, void *buffer, uint32_t length) {
     (void)context;
+    if (is_dead('r', address, length)) {
+        return -1;
+    }
     memcpy(buffer, chip + address, length);
     return 0;
 }
 
 static int chip_program(void *context, uint32_t address, const void *data, uint32_t length) {
     (void)context;
+    if (is_dead('p', address, length)) {
+        return -1;
+    }
     for (uint32_t i = 0; i < length; i++) {
         chip[address + i] &= ((const uint8_t *)data)[i];
     }
@@ -32,6 +50,9 @@ static int chip_program(void *context, uint32_t address, const void *data, uint3
 
 static int chip_erase(void *context, uint32_t address) {
     (void)context;
+    if (is_dead('e', address, ONESLOT_SECTOR_SIZE)) {
+        return -1;
+    }
     memset(chip + address, 0xff, ONESLOT_SECTOR_SIZE);
     return 0;
 }
@@ -85,7 +106,7 @@ static enum oneslot_error request(int count, char **arguments) {
     return oneslot_request(&device, arguments[0], &options);
 }
 
-static enum oneslot_error put(int state, int outcome) {
+static enum oneslot_error put(int state, int outcome, int own, int size) {
     struct oneslot_journal journal = {&device.flash, device.layout.journal};
     struct oneslot_record *record = &device.record;
     for (uint32_t i = 12; i < sizeof *record; i++) {
@@ -96,8 +117,22 @@ static enum oneslot_error put(int state, int outcome) {
     record->state = (uint8_t)state;
     record->outcome = (uint8_t)outcome;
     record->trial_boots = 3;
-    record->own_outcome = 0;
+    record->own_outcome = (uint8_t)own;
+    record->installed_size = (uint32_t)size;
     return oneslot_journal_append(&journal, record, NULL);
+}
+
+static enum oneslot_error save_nowhere(void *context, const void *data, uint32_t length) {
+    (void)context;
+    (void)data;
+    (void)length;
+    return ONESLOT_ERROR_NONE;
+}
+
+static enum oneslot_error save(void) {
+    static uint32_t memory[ONESLOT_SAVE_MEMORY_LEAST / 4u];
+    const struct oneslot_save_options options = {.plain = true, .memory = memory, .memory_size = sizeof memory};
+    return oneslot_save(&device, &options, save_nowhere);
 }
 
 static enum oneslot_error count_boot(void) {
@@ -131,14 +166,22 @@ static enum oneslot_error run(const char *command, int count, char **arguments) 
     if (strcmp(command, "request") == 0 && count > 0) {
         return request(count, arguments);
     }
-    if (strcmp(command, "put") == 0 && count == 2) {
-        return put(atoi(arguments[0]), atoi(arguments[1]));
+    if (strcmp(command, "put") == 0 && count >= 2) {
+        return put(atoi(arguments[0]), atoi(arguments[1]), count > 2 ? atoi(arguments[2]) : 0,
+                   count > 3 ? atoi(arguments[3]) : 0x3000);
+    }
+    if (strcmp(command, "save") == 0) {
+        return save();
     }
     return own_command(&device, command, count, arguments);
 }
 
 int main(int argc, char **argv) {
     if (argc < 3) {
+        return 2;
+    }
+    const char *parts = getenv("PEER_DEAD");
+    if (parts != NULL && sscanf(parts, "%3s %x %x", dead.operations, &dead.from, &dead.to) != 3) {
         return 2;
     }
     if (strcmp(argv[2], "errors") == 0) {

@@ -23,7 +23,7 @@ const micropython = await loadMicroPython({
 micropython.FS.mkdir("/modules");
 const ours = path.join(here, "../../micropython");
 const stand_ins = ["esp.py", "machine.py", ...(platform === "esp32" ? ["esp32.py"] : [])];
-const modules_of = (folder) => fs.readdirSync(folder).filter((file) => file.endsWith(".py"));
+const modules_of = (folder) => fs.readdirSync(folder).filter((file) => file.startsWith("oneslot"));
 for (const file of [...stand_ins.map((name) => path.join(here, name)), ...modules_of(ours).map((name) => path.join(ours, name))]) {
     micropython.FS.writeFile("/modules/" + path.basename(file), fs.readFileSync(file));
 }
@@ -34,7 +34,7 @@ for (const [file, text] of [["/fw.bin", "new"], ["/old.bin", "old"], ["/empty.bi
 }
 micropython.FS.writeFile("/flash.bin", fs.readFileSync(flash));
 try {
-    const board = `import sys\nsys.path.append('/modules')\nclass Board:\n    platform = "${platform}"\nsys.modules["sys"] = Board\n`;
+    const board = `import sys\nsys.path.append('/modules')\nclass Board:\n    platform = "${platform}"\n    path = sys.path\n    modules = sys.modules\nsys.modules["sys"] = Board\n`;
     micropython.runPython(board + fs.readFileSync(script, "utf8"));
 } catch (error) {
     console.error(String(error));

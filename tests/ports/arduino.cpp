@@ -1,6 +1,7 @@
 /* Arduino's functions that ports/ and the example sketch call, on the device's flash chip. */
 #include <Arduino.h>
 #include <MD5Builder.h>
+#include <spi_flash.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -40,24 +41,32 @@ uint32_t EspClass::getFlashChipRealSize() {
     return CHIP_SIZE;
 }
 
-/* The ROM's functions take words. */
-static bool aligned(uint32_t address, const uint32_t *data, size_t size) {
-    return ((address | size | reinterpret_cast<uintptr_t>(data)) & 3u) == 0;
+/* The firmware's header tells of half of the chip; what Oneslot needs lies in the other half. */
+static SpiFlashChip told = {0, CHIP_SIZE / 2};
+SpiFlashChip *flashchip = &told;
+
+/* The ROM's functions take words, and go as far as they were told. */
+static bool in_reach(uint32_t address, const uint32_t *data, size_t size) {
+    return address + size <= flashchip->chip_size && ((address | size | reinterpret_cast<uintptr_t>(data)) & 3u) == 0;
 }
 
 bool EspClass::flashRead(uint32_t address, uint32_t *data, size_t size) {
-    return aligned(address, data, size) && flash.read(nullptr, address, data, static_cast<uint32_t>(size)) == 0;
+    return in_reach(address, data, size) && flash.read(nullptr, address, data, static_cast<uint32_t>(size)) == 0;
 }
 
 bool EspClass::flashWrite(uint32_t address, uint32_t *data, size_t size) {
-    return aligned(address, data, size) && flash.program(nullptr, address, data, static_cast<uint32_t>(size)) == 0;
+    return in_reach(address, data, size) && flash.program(nullptr, address, data, static_cast<uint32_t>(size)) == 0;
 }
 
 bool EspClass::flashEraseSector(uint32_t sector) {
-    return flash.erase_sector(nullptr, sector * ONESLOT_SECTOR_SIZE) == 0;
+    return (sector + 1) * ONESLOT_SECTOR_SIZE <= flashchip->chip_size &&
+           flash.erase_sector(nullptr, sector * ONESLOT_SECTOR_SIZE) == 0;
 }
 
 void EspClass::restart() {
+    if (flashchip->chip_size != CHIP_SIZE / 2) {
+        std::abort(); // the application's own accesses would no longer be held back
+    }
     ::restart();
 }
 
