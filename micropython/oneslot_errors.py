@@ -50,6 +50,8 @@ _ERRORS = """\
 61 the compressed stream is damaged
 62 the compressed stream ends before its image does
 63 the compressed stream holds more than its package says
+67 the image is for another revision of this chip's eFuse block
+68 the image has no signature, and the boot loader starts signed ones alone (Secure Boot)
 70 the new firmware did not confirm itself; the fallback was put back
 71 the new firmware did not confirm itself, and there is no fallback to put back
 72 there is nothing to do
