@@ -43,22 +43,9 @@ static enum oneslot_error is_started(const struct oneslot_image *image) {
     return entered ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_IMAGE_HEADER;
 }
 
-/// The ESP8266's images name neither chip nor revision.
-static enum oneslot_error is_for_chip(const struct oneslot_image *image, const struct oneslot_image_limits *limits) {
-    if (image->kind != ONESLOT_IMAGE_ESP32) {
-        return ONESLOT_ERROR_NONE;
-    }
-    if (image->chip != limits->chip) {
-        return ONESLOT_ERROR_IMAGE_CHIP;
-    }
-    bool bounded = image->revision_max != 0 && image->revision_max != 0xffffu;
-    bool fits = limits->revision >= image->revision_min && (!bounded || limits->revision <= image->revision_max);
-    return limits->revision == 0 || fits ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_IMAGE_REVISION;
-}
-
 enum oneslot_error oneslot_image_allowed(const struct oneslot_image *image, const struct oneslot_image_limits *limits,
                                          const struct oneslot_source *source) {
-    enum oneslot_error error = is_for_chip(image, limits);
+    enum oneslot_error error = limits->judge != NULL ? limits->judge(image, limits) : ONESLOT_ERROR_NONE;
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }

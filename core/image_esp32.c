@@ -15,10 +15,12 @@
 #define DESCRIPTOR_PAGE     180u /* power of 2 of the page that it was linked for, on chips that can be set to several */
 #define LARGEST_PAGE        16u
 #define CHIP_OFFSET         12u
-#define REVISION_MIN_OLD    14u /* all that images before IDF 5 have: the major revision on the ESP32, else the minor */
+#define REVISION_MIN_OLD    14u /* all that images before IDF 4.4 have: the minor revision on the C3, else the major */
 #define REVISION_MIN        15u
 #define REVISION_MAX        17u
 #define HASH_APPENDED       23u
+#define BLOCK_MIN           (HEADER_SIZE + SEGMENT_HEADER_SIZE + 176u) /* of the eFuse block, in the descriptor */
+#define BLOCK_MAX           (BLOCK_MIN + 2u)
 #define SEGMENT_MAX         0x01000000u
 /// What Secure Boot v2 puts behind an image: up to a sector's boundary and one sector of signature.
 #define SIGNATURE_MAGIC 0xe7u
@@ -72,7 +74,8 @@ struct reading {
     uint32_t end;      ///< of what is to be read: the input's, until the image's is known
     uint32_t checksum; ///< offset of its byte; 0: not known yet
     uint8_t stored;
-    bool hashed; ///< a SHA-256 lies behind the checksum
+    uint8_t block[4]; ///< lowest and highest revision of the eFuse block
+    bool hashed;      ///< a SHA-256 lies behind the checksum
     uint8_t digest[DIGEST_SIZE];
     uint8_t appended[DIGEST_SIZE];
 };
@@ -145,7 +148,7 @@ static enum oneslot_error begin(struct reading *reading, struct oneslot_image *i
     image->chip = half_word(bytes + CHIP_OFFSET);
     image->revision_min = half_word(bytes + REVISION_MIN);
     if (image->revision_min == 0) {
-        uint32_t unit = image->chip == ONESLOT_CHIP_ESP32 ? 100u : 1u;
+        uint32_t unit = image->chip == ONESLOT_CHIP_ESP32C3 ? 1u : 100u;
         image->revision_min = (uint16_t)(unit * bytes[REVISION_MIN_OLD]);
     }
     image->revision_max = half_word(bytes + REVISION_MAX);
@@ -174,6 +177,7 @@ static enum oneslot_error settle_signature(struct reading *reading) {
     enum oneslot_error error = input->read(input, start, &magic, 1);
     if (!error && magic == SIGNATURE_MAGIC) {
         reading->end = start + ONESLOT_SECTOR_SIZE;
+        reading->image->has_signature = true;
     }
     return error;
 }
@@ -253,6 +257,7 @@ static void pick(uint8_t *to, uint32_t offset, uint32_t size, const uint8_t *byt
 /// Hashes the bytes up to the image's end, and takes the digest where the appended one begins.
 static void take_bytes(struct reading *reading, const uint8_t *bytes, uint32_t length) {
     uint32_t before = length;
+    pick(reading->block, BLOCK_MIN, sizeof reading->block, bytes, reading->at, length);
     if (reading->checksum != 0) {
         uint32_t body = reading->checksum + 1u;
         pick(&reading->stored, reading->checksum, 1, bytes, reading->at, length);
@@ -276,6 +281,8 @@ static enum oneslot_error judge(struct reading *reading, const uint8_t *expected
     uint32_t word = reading->word ^ reading->word >> 16;
     bool summed = ((word ^ word >> 8 ^ 0xefu) & 0xffu) == reading->stored;
     br_sha256_out(&reading->sha256, image->sha256);
+    image->block_min = half_word(reading->block);
+    image->block_max = half_word(reading->block + BLOCK_MAX - BLOCK_MIN);
     bool same = expected && memcmp(expected, image->sha256, sizeof image->sha256) == 0;
     bool proven = reading->hashed && memcmp(reading->digest, reading->appended, DIGEST_SIZE) == 0;
     image->proofs = (uint8_t)(ONESLOT_PROOF_LENGTH | (summed ? ONESLOT_PROOF_CHECKSUM : 0) |
@@ -314,6 +321,30 @@ static enum oneslot_error prove(struct oneslot_image *image, const struct input 
         error = ONESLOT_ERROR_IMAGE_TRUNCATED;
     }
     return error ? error : judge(&reading, expected);
+}
+
+/// 0 is v0.0 as the lowest and, as 0xffff, no bound as the highest.
+static bool is_between(uint16_t revision, uint16_t least, uint16_t most, bool any) {
+    bool bounded = most != 0 && most != 0xffffu && !any;
+    return revision == ONESLOT_REVISION_UNKNOWN || (revision >= least && (!bounded || revision <= most));
+}
+
+enum oneslot_error oneslot_image_esp32_judge(const struct oneslot_image *image,
+                                             const struct oneslot_image_limits *limits) {
+    uint16_t block_min = image->block_min != 0xffffu ? image->block_min : 0;
+    if (image->chip != limits->chip) {
+        return ONESLOT_ERROR_IMAGE_CHIP;
+    }
+    if (!is_between(limits->revision, image->revision_min, image->revision_max,
+                    (limits->burnt & ONESLOT_BURNT_ANY_REVISION) != 0)) {
+        return ONESLOT_ERROR_IMAGE_REVISION;
+    }
+    if (!is_between(limits->block_revision, block_min, image->block_max,
+                    (limits->burnt & ONESLOT_BURNT_ANY_BLOCK) != 0)) {
+        return ONESLOT_ERROR_IMAGE_BLOCK_REVISION;
+    }
+    bool refused = (limits->burnt & ONESLOT_BURNT_SECURE_BOOT) != 0 && !image->has_signature;
+    return refused ? ONESLOT_ERROR_IMAGE_UNSIGNED : ONESLOT_ERROR_NONE;
 }
 
 enum oneslot_error oneslot_image_esp32_prove(struct oneslot_image *image, struct oneslot_source *source,

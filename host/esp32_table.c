@@ -15,7 +15,9 @@ struct convert {
     const struct esp32_table_wishes *wishes;
     uint32_t start; ///< of what the applications of the old table have
     uint32_t end;
-    bool otadata; ///< the old table has one that stays
+    uint32_t behind;  ///< where the next partition begins, or the flash ends
+    uint32_t written; ///< what lies between holds something there; 0: it does not
+    bool otadata;     ///< the old table has one that stays
 };
 
 static bool refuse(struct plan *plan, enum oneslot_error error, const char *format, ...)
@@ -110,6 +112,40 @@ static bool keep_data(struct convert *convert) {
     return true;
 }
 
+/// Up to where what lies behind the applications is nobody's: no partition, no file system that a MicroPython makes of
+/// the rest, and in a dump nothing that is written. IDF and MicroPython up to 1.18 leave such gaps.
+static uint32_t free_end(struct convert *convert) {
+    const struct esp32_flash *stock = convert->wishes->stock;
+    uint32_t end = convert->behind;
+    if (end == UINT32_MAX) {
+        end = convert->wishes->micropython ? convert->end : convert->plan->flash_size;
+    }
+    for (uint32_t at = convert->end; at < end && at < stock->size; at++) {
+        if (stock->bytes[at] != 0xff) {
+            convert->written = at;
+            return convert->end;
+        }
+    }
+    return end > convert->end ? end : convert->end;
+}
+
+/// Bytes of otadata, journal and settings, as far as they are to be added.
+static uint32_t small_parts(const struct convert *convert) {
+    return JOURNAL_SIZE + SETTINGS_SIZE + (convert->otadata ? 0 : OTADATA_SIZE);
+}
+
+/// The applications' room grows by what is free behind it. At the end of the table it takes no more than is needed: the
+/// rest of the flash may be for a file system one day.
+static void take_free(struct convert *convert) {
+    uint32_t end = free_end(convert);
+    if (convert->behind == UINT32_MAX) {
+        uint64_t need = (uint64_t)convert->start + convert->wishes->need + ONESLOT_BLOCK_SIZE - 1;
+        need = need / ONESLOT_BLOCK_SIZE * ONESLOT_BLOCK_SIZE + ESP32_INSTALLER + ONESLOT_BLOCK_SIZE;
+        end = need < end ? (uint32_t)need : end;
+    }
+    convert->end = end > convert->end ? end : convert->end;
+}
+
 /// What lies between the data partitions around the application, from the first application partition there to the end
 /// of the last.
 static void find_run(struct convert *convert) {
@@ -127,6 +163,7 @@ static void find_run(struct convert *convert) {
     }
     convert->start = application->address;
     convert->end = end_of(application);
+    convert->behind = high;
     for (uint32_t index = 0; index < stock->count; index++) {
         const struct oneslot_partition *region = &stock->partition[index];
         if (!is_app(region) || region->address < low || region->address >= high) {
@@ -165,15 +202,20 @@ static void warn_of_slots(struct convert *convert) {
 /// Installer and what is small behind it at the end of the applications' room, the application in front of them.
 static bool add_parts(struct convert *convert) {
     struct plan *plan = convert->plan;
-    uint32_t small = JOURNAL_SIZE + SETTINGS_SIZE + (convert->otadata ? 0 : OTADATA_SIZE);
+    uint32_t small = small_parts(convert);
     uint32_t behind = convert->end - convert->start > small ? convert->end - small : convert->start;
     uint32_t at = behind / ONESLOT_BLOCK_SIZE * ONESLOT_BLOCK_SIZE;
     uint32_t room = at > convert->start + ESP32_INSTALLER ? at - ESP32_INSTALLER - convert->start : 0;
     if (room < convert->wishes->need) {
+        char written[80] = "";
+        if (convert->written != 0) {
+            snprintf(written, sizeof written, " (what lies behind is in no partition, but 0x%x holds something)",
+                     convert->written);
+        }
         return refuse(plan, ONESLOT_ERROR_IMAGE_TOO_LARGE,
                       "the application has %u bytes, and beside Oneslot's parts (0x%x bytes, on pages of 64 KiB) its "
-                      "partition has %u: 0x%x to 0x%x is all there is. A table of your own (--map) can give it more",
-                      convert->wishes->need, ESP32_INSTALLER + small, room, convert->start, convert->end);
+                      "partition has %u: 0x%x to 0x%x is all there is%s. A table of your own (--map) can give it more",
+                      convert->wishes->need, ESP32_INSTALLER + small, room, convert->start, convert->end, written);
     }
     at -= ESP32_INSTALLER;
     bool added = add(plan, "ota_0", ONESLOT_TYPE_APP, ONESLOT_SUBTYPE_APP_OTA_0, convert->start, at - convert->start) &&
@@ -198,24 +240,37 @@ static void sort(struct oneslot_map *map) {
     }
 }
 
-/// A file system that ends the table gets what is left of the flash. MicroPython from 1.26 on has no row for its own,
-/// and takes what lies behind the last row: with a row of that name it takes this one.
-/// Source: MicroPython, ports/esp32/partitions-*.csv, main.c.
+/// Where a MicroPython has made itself a file system: from 1.26 on its table has no row for it, and it takes what lies
+/// behind the last row. Returns 0 for a table that has one. Source: MicroPython, ports/esp32/main.c, app_startup.
+uint32_t esp32_table_rest(const struct oneslot_map *map, uint32_t flash_size) {
+    uint32_t end = 0;
+    for (uint32_t index = 0; index < map->count; index++) {
+        const struct oneslot_partition *region = &map->partition[index];
+        bool named = strcmp(region->label, "vfs") == 0 || strcmp(region->label, "ffat") == 0;
+        if (region->type == ONESLOT_TYPE_DATA && named) {
+            return 0;
+        }
+        end = end_of(region) > end ? end_of(region) : end;
+    }
+    return end < flash_size && flash_size - end >= ONESLOT_BLOCK_SIZE ? end : 0;
+}
+
+/// A file system that ends the table gets what is left of the flash. MicroPython's without a row gets one, where it is:
+/// behind the old table's last row, whatever the new one's is.
 static bool settle_file_system(struct convert *convert) {
     struct plan *plan = convert->plan;
     const struct esp32_table_wishes *wishes = convert->wishes;
     sort(&plan->map);
     struct oneslot_partition *last = &plan->map.partition[plan->map.count - 1];
-    uint32_t end = end_of(last);
+    uint32_t rest = wishes->micropython ? esp32_table_rest(&wishes->stock->map, plan->flash_size) : 0;
+    if (rest != 0) {
+        return add(plan, "vfs", ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_LITTLEFS, rest, plan->flash_size - rest);
+    }
     if (oneslot_map_file_system(&plan->map) == last) {
         if (!wishes->content && last->address >= wishes->stock->base + wishes->stock->file_size) {
             last->size = plan->flash_size - last->address;
         }
         return true;
-    }
-    if (wishes->micropython && oneslot_map_file_system(&plan->map) == NULL &&
-        plan->flash_size - end >= ONESLOT_BLOCK_SIZE) {
-        return add(plan, "vfs", ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_FAT, end, plan->flash_size - end);
     }
     return true;
 }
@@ -248,6 +303,7 @@ bool esp32_table_convert(struct plan *plan, const struct esp32_table_wishes *wis
         return false;
     }
     find_run(&convert);
+    take_free(&convert);
     if (!add_parts(&convert)) {
         return false;
     }

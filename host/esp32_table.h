@@ -16,12 +16,16 @@ struct esp32_table_wishes {
     const struct oneslot_partition *application; ///< of the stock table: which of its applications stays
     uint32_t need;                               ///< bytes of the application
     bool content;                                ///< the data partitions hold something: none of them grows
-    bool micropython;                            ///< makes a file system of the rest of the flash by itself
+    bool micropython; ///< the application, or the one that ran, makes a file system of the rest of the flash by itself
 };
 
 /// Makes plan->map for plan->flash_size. Returns false with plan->error and plan->reason. What is given up becomes a
 /// warning.
 bool esp32_table_convert(struct plan *plan, const struct esp32_table_wishes *wishes);
+
+/// Flash address from which MicroPython keeps its files where the table has no row for them (1.26 and later); 0: it has
+/// a row, or there is no room.
+uint32_t esp32_table_rest(const struct oneslot_map *map, uint32_t flash_size);
 
 /// Whether a table is Oneslot's already.
 bool esp32_table_is_ours(const struct oneslot_map *map);

@@ -345,6 +345,18 @@ static const struct oneslot_partition *application_region(const struct image_bui
     return region;
 }
 
+/// Whether the application that ran until now is a MicroPython: it has a file system of its own.
+static bool ran_micropython(const struct image_build *build) {
+    struct esp32_image image;
+    struct firmware firmware;
+    const struct oneslot_partition *region = esp32_flash_application(build->esp32.stock, &image);
+    if (region == NULL) {
+        return false;
+    }
+    firmware_read(&firmware, build->esp32.stock->bytes + region->address, image.signed_size);
+    return firmware.maker == FIRMWARE_MICROPYTHON;
+}
+
 static int convert_map(struct image_build *build) {
     const struct image_options *options = &build->options;
     const char *path = build->esp32.stock == &build->esp32.dump ? options->dump : options->firmware;
@@ -357,7 +369,7 @@ static int convert_map(struct image_build *build) {
         .application = application_region(build),
         .need = build->firmware.image.size,
         .content = build->esp32.stock == &build->esp32.dump,
-        .micropython = build->firmware.maker == FIRMWARE_MICROPYTHON,
+        .micropython = build->firmware.maker == FIRMWARE_MICROPYTHON || ran_micropython(build),
     };
     if (wishes.application == NULL) {
         return tool_fail(options->json, ONESLOT_ERROR_MAP_INVALID, "%s: its table has no application partition", path);

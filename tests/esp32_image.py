@@ -41,11 +41,12 @@ def description(version="1.2.3", project="test", idf="v5.2.2", date="Nov  1 2024
                        b"12:00:00", date.encode(), idf.encode(), b"\x5a" * 32)
 
 
-def application(chip="esp32", version="1.2.3", size=70000, seed=b"a", digest=True, **how):
-    """An application of at least `size` bytes, whose segments lie as the pages of flash ask for."""
+def application(chip="esp32", version="1.2.3", size=70000, seed=b"a", digest=True, text=b"", **how):
+    """An application of at least `size` bytes, whose segments lie as the pages of flash ask for. `text` is among its
+    constants."""
     data, code, ram = MEMORY[chip]
     noise = b"".join(hashlib.sha256(seed + struct.pack("<I", at)).digest() for at in range(size // 32))
-    drom = description(version, **how) + noise[: len(noise) // 2 & ~3]
+    drom = description(version, **how) + text.ljust(-(-len(text) // 4) * 4, b"\0") + noise[: len(noise) // 2 & ~3]
     words = noise[len(noise) // 2 & ~3 :]
     segments = [(data + 0x20, drom), (ram, b"\x11" * 64)]
     at = 24 + sum(8 + len(part) for _, part in segments) + 8

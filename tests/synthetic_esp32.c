@@ -6,14 +6,15 @@
 #include "oneslot/chip.h"
 #include "sim/nor.h"
 
-#define HEADER_SIZE  24u
-#define DIGEST_SIZE  32u
-#define DATA_LENGTH  0x200u
-#define RAM_LENGTH   0x100u
-#define CODE_HEADER  (HEADER_SIZE + 8u + DATA_LENGTH + 8u + RAM_LENGTH)
-#define CODE_OFFSET  (CODE_HEADER + 8u)
-#define MAPPED_ESP32 0x3f400000u
-#define MAPPED       0x3c000000u
+#define HEADER_SIZE     24u
+#define DIGEST_SIZE     32u
+#define DATA_LENGTH     0x200u
+#define RAM_LENGTH      0x100u
+#define CODE_HEADER     (HEADER_SIZE + 8u + DATA_LENGTH + 8u + RAM_LENGTH)
+#define CODE_OFFSET     (CODE_HEADER + 8u)
+#define BLOCK_REVISIONS (HEADER_SIZE + 8u + 176u) /* of eFuse: none is asked for */
+#define MAPPED_ESP32    0x3f400000u
+#define MAPPED          0x3c000000u
 
 static void put_word(uint8_t *bytes, uint32_t value) {
     for (int i = 0; i < 4; i++) {
@@ -59,6 +60,7 @@ void synthetic_esp32(uint8_t *bytes, uint32_t size, uint16_t chip, uint64_t seed
     bytes[23] = 1;
     put_segment(bytes, HEADER_SIZE, (first ? MAPPED_ESP32 : MAPPED) + HEADER_SIZE + 8u, DATA_LENGTH);
     put_word(bytes + HEADER_SIZE + 8u, 0xabcd5432u);
+    put_word(bytes + BLOCK_REVISIONS, 0);
     put_segment(bytes, HEADER_SIZE + 8u + DATA_LENGTH, 0x3ffb0000u, RAM_LENGTH);
     put_segment(bytes, CODE_HEADER, (first ? 0x400d0000u : 0x42000000u) + CODE_OFFSET % 0x10000u, end - CODE_OFFSET);
     synthetic_esp32_seal(bytes, size);

@@ -64,6 +64,11 @@ def maker(oneslot, tmp_path):
     return Maker(oneslot, tmp_path)
 
 
+def micropython(version, **how):
+    """An application that its strings give away as a MicroPython."""
+    return esp.application("esp32", text=b"MicroPython " + version.encode() + b"; Generic ESP32 module\0", **how)
+
+
 def places(rows):
     return {row["name"]: (row["address"], row["address"] + row["size"]) for row in rows}
 
@@ -222,6 +227,62 @@ class TestTables:
             assert flash[0x200000:] == dump[0x200000:] and flash[0x9000:0x10000] == dump[0x9000:0x10000]
             assert oneslot.ok("fs", "cat", maker.flash, "/main.py").out == "print(1)"
 
+    @pytest.mark.parametrize("with_firmware", [False, True], ids=["as it runs", "upgraded"])
+    def test_files_of_a_micropython_without_a_row_for_them_stay(self, maker, oneslot, with_firmware):
+        """From 1.26 on it makes itself a `vfs` of what lies behind the last row (ports/esp32/main.c)."""
+        rows = esp.STOCK[:3]
+        files = {"/main.py": b"print(1)", "/lib/big": bytes(range(256)) * 900}
+        app = micropython("v1.26.0 on 2025-08-09")
+        dump = esp.flash("esp32", rows, [(0x10000, app), (0x200000, make_littlefs(files, 2 * MIB)), (0x9000, b"nvs")])
+        newer = esp.application("esp32", "9.9.9", 120000, b"new") if with_firmware else None
+        made, flash = maker.make(newer, "--dump", maker.file("dump.bin", dump), size=None)
+        assert idf_table(flash) == REGIONS == places(made["map"])
+        assert flash[0x200000:] == dump[0x200000:]
+        assert read_littlefs(flash[0x200000:]) == files
+        assert oneslot.ok("fs", "cat", maker.flash, "/main.py").out == "print(1)"
+        assert oneslot.ok("map", "check", maker.flash)
+
+    def test_a_micropython_s_own_row_goes_before_a_file_system_of_another(self, maker, oneslot):
+        """Its table has a SPIFFS that it does not look at; its files lie behind it."""
+        rows = [*esp.STOCK[:3], ("spiffs", esp.SPIFFS, 0x200000, 0x100000)]
+        files = make_littlefs({"/main.py": b"print(1)"}, MIB)
+        dump = esp.flash("esp32", rows, [(0x10000, micropython("v1.26.0 on 2025-08-09")), (0x300000, files)])
+        _, flash = maker.make(None, "--dump", maker.file("dump.bin", dump), size=None)
+        assert idf_table(flash)["vfs"] == (0x300000, 0x400000) and flash[0x200000:] == dump[0x200000:]
+        assert oneslot.ok("fs", "cat", maker.flash, "/main.py").out == "print(1)"
+
+    def test_the_gap_that_older_micropythons_leave_is_the_application_s(self, maker, oneslot):
+        """Up to 1.18: factory to 0x190000, vfs from 0x200000; the application needs more than 0x160000."""
+        rows = [*esp.STOCK[:2], ("factory", esp.FACTORY, 0x10000, 0x180000), esp.STOCK[3]]
+        app = micropython("v1.18 on 2022-01-17", size=0x164000)
+        files = make_littlefs({"/main.py": b"print(1)"}, 2 * MIB)
+        for firmware, options in (
+            (esp.combined("esp32", app, rows), ()),
+            (None, ("--dump", maker.file("dump.bin", esp.flash("esp32", rows, [(0x10000, app), (0x200000, files)]))))):
+            made, flash = maker.make(firmware, *options, size="4MB" if firmware else None)
+            assert idf_table(flash) == REGIONS == places(made["map"])
+            assert flash[0x10000:0x10000 + len(app)] == app
+        assert oneslot.ok("fs", "cat", maker.flash, "/main.py").out == "print(1)"
+
+    def test_a_gap_that_holds_something_is_not_taken(self, maker):
+        rows = [*esp.STOCK[:2], ("factory", esp.FACTORY, 0x10000, 0x180000), esp.STOCK[3]]
+        app = micropython("v1.18 on 2022-01-17", size=0x164000)
+        dump = esp.flash("esp32", rows, [(0x10000, app), (0x1C0000, b"raw data of somebody's")])
+        result = maker.refused(None, "--dump", maker.file("dump.bin", dump), size=None)
+        assert result.error == "IMAGE_TOO_LARGE"
+        assert "0x10000 to 0x190000" in result.json["error"]["text"] and "0x1c0000" in result.json["error"]["text"]
+
+    def test_a_table_that_ends_with_its_application_gives_what_is_needed(self, maker):
+        """ESP-IDF's own single-app table: 1 MiB for the application, and nothing behind it."""
+        rows = [*esp.STOCK[:2], ("factory", esp.FACTORY, 0x10000, 0x100000)]
+        app = esp.application(size=0xF8000)
+        made, flash = maker.make(esp.combined("esp32", app, rows))
+        found = idf_table(flash)
+        assert found["ota_0"] == (0x10000, 0x110000) and found["installer"] == (0x110000, 0x120000)
+        assert found["settings"][1] <= 0x130000 and flash[0x10000:0x10000 + len(app)] == app
+        small = esp.application(size=0x40000)
+        assert idf_table(maker.make(esp.combined("esp32", small, rows))[1])["ota_0"] == (0x10000, 0xF0000)
+
     def test_a_table_of_one_s_own_is_laid(self, maker, oneslot):
         csv = oneslot.ok("map", "export", "--format", "csv", "esp32-oneslot-arduino").out
         made, flash = maker.make(esp.combined(), "--map", maker.file("own.csv", csv.encode()))
@@ -242,8 +303,8 @@ class TestTables:
 
 class TestRefusals:
     def test_an_application_that_is_larger_than_its_slot_will_be(self, maker):
-        result = maker.refused(esp.combined(rows=[(*row[:3], 0x40000 if row[0] == "factory" else row[3])
-                                                  for row in esp.STOCK], app=esp.application(size=180000)))
+        rows = [*esp.STOCK[:2], ("factory", esp.FACTORY, 0x10000, 0x40000), ("vfs", esp.FAT, 0x50000, 0x3B0000)]
+        result = maker.refused(esp.combined(rows=rows, app=esp.application(size=180000)))
         assert result.error == "IMAGE_TOO_LARGE" and str(len(esp.application(size=180000))) in result.err
 
     def test_firmware_boot_loader_and_installer_for_different_chips(self, maker):

@@ -266,13 +266,19 @@ static void test_revisions_are_kept_to(void **state) {
         {{3, 3, 0, 99, 0}, ONESLOT_CHIP_ESP32C3, 3, ONESLOT_ERROR_NONE},
         {{3, 3, 0, 99, 0}, ONESLOT_CHIP_ESP32C3, 2, ONESLOT_ERROR_IMAGE_REVISION},
         {{3, 3, 0, 99, 0}, ONESLOT_CHIP_ESP32C3, 101, ONESLOT_ERROR_IMAGE_REVISION},
-        {{3, 3, 0, 99, 0}, ONESLOT_CHIP_ESP32C3, 0, ONESLOT_ERROR_NONE}, /* not known */
+        {{3, 3, 0, 99, 0}, ONESLOT_CHIP_ESP32C3, 0, ONESLOT_ERROR_IMAGE_REVISION}, /* v0.0 */
+        {{3, 3, 0, 99, 0}, ONESLOT_CHIP_ESP32C3, ONESLOT_REVISION_UNKNOWN, ONESLOT_ERROR_NONE},
+        {{0, 0, 0, 99, 0}, ONESLOT_CHIP_ESP32C3, 0, ONESLOT_ERROR_NONE},
         {{3, 3, 0, 0xff, 0xff}, ONESLOT_CHIP_ESP32C3, 999, ONESLOT_ERROR_NONE},
         {{3, 0, 0, 0, 0}, ONESLOT_CHIP_ESP32C3, 2, ONESLOT_ERROR_IMAGE_REVISION}, /* IDF 4: minor */
         {{3, 0, 0, 0, 0}, ONESLOT_CHIP_ESP32C3, 3, ONESLOT_ERROR_NONE},
         {{3, 0, 0, 0, 0}, ONESLOT_CHIP_ESP32, 100, ONESLOT_ERROR_IMAGE_REVISION}, /* IDF 4: major */
         {{3, 0, 0, 0, 0}, ONESLOT_CHIP_ESP32, 300, ONESLOT_ERROR_NONE},
+        {{1, 0, 0, 0, 0}, ONESLOT_CHIP_ESP32S2, 1, ONESLOT_ERROR_IMAGE_REVISION}, /* IDF 4: major */
+        {{1, 0, 0, 0, 0}, ONESLOT_CHIP_ESP32S2, 100, ONESLOT_ERROR_NONE},
+        {{3, 2, 0, 0, 0}, ONESLOT_CHIP_ESP32C3, 2, ONESLOT_ERROR_NONE}, /* the new field goes before the old byte */
         {{0, 0, 0, 0x8f, 1}, ONESLOT_CHIP_ESP32, 301, ONESLOT_ERROR_NONE},
+        {{0, 0, 0, 0x8f, 1}, ONESLOT_CHIP_ESP32, 399, ONESLOT_ERROR_NONE},
         {{0, 0, 0, 0x8f, 1}, ONESLOT_CHIP_ESP32, 400, ONESLOT_ERROR_IMAGE_REVISION},
     };
     (void)state;
@@ -282,6 +288,75 @@ static void test_revisions_are_kept_to(void **state) {
         synthetic_esp32_seal(file, SIZE);
         assert_int_equal(judge_on(cases[i].chip, cases[i].revision, file, SIZE), cases[i].error);
     }
+}
+
+/// What becomes of the file on a chip whose eFuses say so.
+static enum oneslot_error judge_burnt(uint16_t revision, uint16_t block, uint8_t burnt, uint32_t size) {
+    struct oneslot_image image;
+    struct oneslot_chip chip;
+    assert_int_equal(prove(&image, file, size), ONESLOT_ERROR_NONE);
+    oneslot_esp32_chip(&chip, ONESLOT_CHIP_ESP32C3, revision);
+    chip.limits.block_revision = block;
+    chip.limits.burnt = burnt;
+    chip.limits.firmware = 0x1d0000;
+    return oneslot_image_allowed(&image, &chip.limits, NULL);
+}
+
+static void test_revisions_of_the_efuse_block_are_kept_to(void **state) {
+    static const struct {
+        uint16_t least, most, block;
+        uint8_t burnt;
+        enum oneslot_error error;
+    } cases[] = {
+        {0, 0, 0, 0, ONESLOT_ERROR_NONE},
+        {0, 199, 199, 0, ONESLOT_ERROR_NONE},
+        {0, 199, 200, 0, ONESLOT_ERROR_IMAGE_BLOCK_REVISION},
+        {0, 199, 200, ONESLOT_BURNT_ANY_REVISION, ONESLOT_ERROR_IMAGE_BLOCK_REVISION},
+        {0, 199, 200, ONESLOT_BURNT_ANY_BLOCK, ONESLOT_ERROR_NONE},
+        {0, 199, ONESLOT_REVISION_UNKNOWN, 0, ONESLOT_ERROR_NONE},
+        {0, 0xffff, 999, 0, ONESLOT_ERROR_NONE},
+        {102, 0, 101, 0, ONESLOT_ERROR_IMAGE_BLOCK_REVISION},
+        {102, 0, 0, 0, ONESLOT_ERROR_IMAGE_BLOCK_REVISION},
+        {102, 0, 101, ONESLOT_BURNT_ANY_BLOCK, ONESLOT_ERROR_IMAGE_BLOCK_REVISION},
+        {102, 0, 102, 0, ONESLOT_ERROR_NONE},
+        {0xffff, 0, 3, 0, ONESLOT_ERROR_NONE},
+    };
+    (void)state;
+    for (uint32_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        make_file();
+        memcpy(file + 32 + 176, &cases[i].least, 2);
+        memcpy(file + 32 + 178, &cases[i].most, 2);
+        synthetic_esp32_seal(file, SIZE);
+        assert_int_equal(judge_burnt(4, cases[i].block, cases[i].burnt, SIZE), cases[i].error);
+    }
+}
+
+static void test_a_burnt_bit_lifts_the_highest_revision_alone(void **state) {
+    static const uint8_t revisions[] = {3, 3, 0, 99, 0};
+    (void)state;
+    make_file();
+    memcpy(file + 14, revisions, sizeof revisions);
+    synthetic_esp32_seal(file, SIZE);
+    assert_int_equal(judge_burnt(101, ONESLOT_REVISION_UNKNOWN, 0, SIZE), ONESLOT_ERROR_IMAGE_REVISION);
+    assert_int_equal(judge_burnt(101, ONESLOT_REVISION_UNKNOWN, ONESLOT_BURNT_ANY_BLOCK, SIZE),
+                     ONESLOT_ERROR_IMAGE_REVISION);
+    assert_int_equal(judge_burnt(101, ONESLOT_REVISION_UNKNOWN, ONESLOT_BURNT_ANY_REVISION, SIZE), ONESLOT_ERROR_NONE);
+    assert_int_equal(judge_burnt(2, ONESLOT_REVISION_UNKNOWN, ONESLOT_BURNT_ANY_REVISION, SIZE),
+                     ONESLOT_ERROR_IMAGE_REVISION);
+}
+
+static void test_secure_boot_takes_what_is_signed(void **state) {
+    const uint32_t signature = (SIZE + ONESLOT_SECTOR_SIZE - 1) / ONESLOT_SECTOR_SIZE * ONESLOT_SECTOR_SIZE;
+    (void)state;
+    make_file();
+    assert_int_equal(judge_burnt(4, ONESLOT_REVISION_UNKNOWN, 0, SIZE), ONESLOT_ERROR_NONE);
+    assert_int_equal(judge_burnt(4, ONESLOT_REVISION_UNKNOWN, ONESLOT_BURNT_SECURE_BOOT, SIZE),
+                     ONESLOT_ERROR_IMAGE_UNSIGNED);
+    file[signature] = 0xe7;
+    assert_int_equal(
+        judge_burnt(4, ONESLOT_REVISION_UNKNOWN, ONESLOT_BURNT_SECURE_BOOT, signature + ONESLOT_SECTOR_SIZE),
+        ONESLOT_ERROR_NONE);
+    assert_int_equal(judge_burnt(4, ONESLOT_REVISION_UNKNOWN, 0, signature + ONESLOT_SECTOR_SIZE), ONESLOT_ERROR_NONE);
 }
 
 static void test_an_image_keeps_to_its_partition(void **state) {
@@ -376,7 +451,7 @@ static void test_shipped_applications_are_accepted(void **state) {
         assert_int_equal(image.chip, cases[i].chip);
         assert_int_equal(image.segment_count, cases[i].segments);
         assert_true((image.proofs & ONESLOT_PROOF_SHA256) != 0);
-        assert_int_equal(judge_on(cases[i].chip, 0, bytes + cases[i].offset, size - cases[i].offset),
+        assert_int_equal(judge_on(cases[i].chip, 4, bytes + cases[i].offset, size - cases[i].offset),
                          ONESLOT_ERROR_NONE);
         bytes[cases[i].offset + 0x100000] ^= 1;
         assert_int_equal(prove(&image, bytes + cases[i].offset, size - cases[i].offset), ONESLOT_ERROR_IMAGE_DIGEST);
@@ -401,6 +476,9 @@ int main(void) {
         cmocka_unit_test(test_a_signature_sector_goes_with_the_image),
         cmocka_unit_test(test_an_image_without_a_sha256_needs_one_with_the_request),
         cmocka_unit_test(test_revisions_are_kept_to),
+        cmocka_unit_test(test_revisions_of_the_efuse_block_are_kept_to),
+        cmocka_unit_test(test_a_burnt_bit_lifts_the_highest_revision_alone),
+        cmocka_unit_test(test_secure_boot_takes_what_is_signed),
         cmocka_unit_test(test_an_image_keeps_to_its_partition),
         cmocka_unit_test(test_an_esp8266_takes_none),
         cmocka_unit_test(test_what_lies_in_a_partition_is_proven_too),

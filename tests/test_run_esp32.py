@@ -1,8 +1,10 @@
 """Upgrades of stock MicroPython on the emulated boards of the ESP32 family: installer and vendor's boot loader together,
 with power cuts."""
 
+import hashlib
 import random
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -131,6 +133,35 @@ def test_cuts_of_the_example_s_upgrade_end_in_version_2(example):
         report = example.run("--cut-at", at, "--tear", TEARS[sample % len(TEARS)], "--seed", sample)
         assert report["result"] == "cut", (at, report)
         example.expect_upgraded()
+
+
+# The emulated ESP32 is of v3.1 and has no revision of its block; S3 v0.2 and C3 v0.4, their blocks of v0.0.
+REVISIONS = {"esp32": 301, "esp32s3": 2, "esp32c3": 4}
+REVISION, BLOCK = "another revision of this chip", "another revision of this chip's eFuse block"
+
+
+def with_half_word(image, at, value):
+    """The image with 16 bits of its header or descriptor changed, checksum and SHA-256 right."""
+    image = bytearray(image[:-32])
+    old = struct.unpack_from("<H", image, at)[0]
+    struct.pack_into("<H", image, at, value)
+    if at >= 32:
+        image[-1] ^= (old ^ value) & 0xFF ^ (old ^ value) >> 8
+    return bytes(image) + hashlib.sha256(image).digest()
+
+
+@pytest.mark.parametrize("at, more, said", [
+    (15, 0, None), (15, 1, REVISION), (17, 0, None), (17, -1, REVISION), (208, 0, None), (208, 1, BLOCK)],
+    ids=("least", "above", "most", "below", "block", "block above"))
+def test_what_the_chip_s_fuses_forbid_is_refused(example, build, tmp_path, at, more, said):
+    value = more + (REVISIONS[example.chip] if at < 32 else 0)
+    said = None if at > 32 and example.chip == "esp32" else said
+    image = (build / example.chip / "firmware-v2.bin").read_bytes()
+    (tmp_path / "other.bin").write_bytes(with_half_word(image, at, value))
+    example.oneslot.ok("fs", "put", example.flash, tmp_path / "other.bin", "/fw.bin")
+    refusal = f"status: refused /fw.bin: the image is for {said}"
+    report = example.run(until="status: upgraded" if said is None else refusal)
+    assert report["result"] == "text" and report["started"]["version"] == ("2" if said is None else "1"), report
 
 
 def test_an_application_that_does_not_confirm_makes_way_for_the_fallback(oneslot, build, tmp_path):

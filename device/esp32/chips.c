@@ -68,8 +68,9 @@ const struct chip chip_esp32 = {
     .crypt_count = {0x3ff5a000, 20, 7}, // EFUSE_RD_FLASH_CRYPT_CNT
     .major = {{0x3ff5a00c, 15, 1},
               {0x3ff5a014, 20, 1},
-              {0x3ff6607c, 31, 1}},   // CHIP_VER_REV1, CHIP_VER_REV2, SYSCON_DATE
-    .minor_low = {0x3ff5a014, 24, 2}, // EFUSE_RD_WAFER_VERSION_MINOR
+              {0x3ff6607c, 31, 1}},    // CHIP_VER_REV1, CHIP_VER_REV2, SYSCON_DATE
+    .minor_low = {0x3ff5a014, 24, 2},  // EFUSE_RD_WAFER_VERSION_MINOR
+    .secure_boot = {0x3ff5a018, 5, 1}, // EFUSE_RD_ABS_DONE_1
 };
 
 const struct chip chip_esp32s2 = {
@@ -105,10 +106,14 @@ const struct chip chip_esp32s2 = {
             {0x3f4080ac, 0, 0},
         },
     .usb_serial = 0,
-    .crypt_count = {0x3f41a034, 18, 3}, // EFUSE_SPI_BOOT_CRYPT_CNT
-    .major = {{0x3f41a050, 18, 2}},     // EFUSE_WAFER_VERSION_MAJOR
-    .minor_low = {0x3f41a054, 4, 3},    // EFUSE_WAFER_VERSION_MINOR_LO
-    .minor_high = {0x3f41a050, 20, 1},  // EFUSE_WAFER_VERSION_MINOR_HI
+    .crypt_count = {0x3f41a034, 18, 3},                         // EFUSE_SPI_BOOT_CRYPT_CNT
+    .major = {{0x3f41a050, 18, 2}},                             // EFUSE_WAFER_VERSION_MAJOR
+    .minor_low = {0x3f41a054, 4, 3},                            // EFUSE_WAFER_VERSION_MINOR_LO
+    .minor_high = {0x3f41a050, 20, 1},                          // EFUSE_WAFER_VERSION_MINOR_HI
+    .block_version = {{0x3f41a050, 25, 2}, {0x3f41a06c, 4, 3}}, // EFUSE_BLK_VERSION_MAJOR, EFUSE_BLK_VERSION_MINOR
+    .any_revision = {0x3f41a040, 0, 1},                         // EFUSE_DISABLE_WAFER_VERSION_MAJOR
+    .any_block = {0x3f41a040, 1, 1},                            // EFUSE_DISABLE_BLK_VERSION_MAJOR
+    .secure_boot = {0x3f41a038, 20, 1},                         // EFUSE_SECURE_BOOT_EN
 };
 
 const struct chip chip_esp32s3 = {
@@ -149,6 +154,10 @@ const struct chip chip_esp32s3 = {
     .minor_low = {0x60007050, 18, 3},                           // EFUSE_WAFER_VERSION_MINOR_LO
     .minor_high = {0x60007058, 23, 1},                          // EFUSE_WAFER_VERSION_MINOR_HI
     .block_version = {{0x6000706c, 0, 2}, {0x60007050, 24, 3}}, // EFUSE_BLK_VERSION_MAJOR, EFUSE_BLK_VERSION_MINOR
+    .any_revision = {0x60007040, 0, 1},                         // EFUSE_DISABLE_WAFER_VERSION_MAJOR
+    .any_block = {0x60007040, 1, 1},                            // EFUSE_DISABLE_BLK_VERSION_MAJOR
+    .secure_boot = {0x60007038, 20, 1},                         // EFUSE_SECURE_BOOT_EN
+    .block_tells_v0 = true,
 };
 
 const struct chip chip_esp32c3 = {
@@ -183,11 +192,15 @@ const struct chip chip_esp32c3 = {
             {0x600080a4, 0, FEED},         // RTC_CNTL_WDTFEED
             {0x600080a8, 0, 0},
         },
-    .usb_serial = 0x60043000,           // DR_REG_USB_SERIAL_JTAG_BASE
-    .crypt_count = {0x60008834, 18, 3}, // EFUSE_SPI_BOOT_CRYPT_CNT
-    .major = {{0x60008858, 24, 2}},     // EFUSE_WAFER_VERSION_MAJOR
-    .minor_low = {0x60008850, 18, 3},   // EFUSE_WAFER_VERSION_MINOR_LO
-    .minor_high = {0x60008858, 23, 1},  // EFUSE_WAFER_VERSION_MINOR_HI
+    .usb_serial = 0x60043000,                                   // DR_REG_USB_SERIAL_JTAG_BASE
+    .crypt_count = {0x60008834, 18, 3},                         // EFUSE_SPI_BOOT_CRYPT_CNT
+    .major = {{0x60008858, 24, 2}},                             // EFUSE_WAFER_VERSION_MAJOR
+    .minor_low = {0x60008850, 18, 3},                           // EFUSE_WAFER_VERSION_MINOR_LO
+    .minor_high = {0x60008858, 23, 1},                          // EFUSE_WAFER_VERSION_MINOR_HI
+    .block_version = {{0x6000886c, 0, 2}, {0x60008850, 24, 3}}, // EFUSE_BLK_VERSION_MAJOR, EFUSE_BLK_VERSION_MINOR
+    .any_revision = {0x60008840, 0, 1},                         // EFUSE_DISABLE_WAFER_VERSION_MAJOR
+    .any_block = {0x60008840, 1, 1},                            // EFUSE_DISABLE_BLK_VERSION_MAJOR
+    .secure_boot = {0x60008838, 20, 1},                         // EFUSE_SECURE_BOOT_EN
 };
 
 const struct chip chip_esp32c2 = {
@@ -223,9 +236,13 @@ const struct chip chip_esp32c2 = {
             {0x6000809c, 0, 0},
         },
     .usb_serial = 0,
-    .crypt_count = {0x60008830, 7, 3}, // EFUSE_SPI_BOOT_CRYPT_CNT
-    .major = {{0x60008844, 20, 2}},    // EFUSE_WAFER_VERSION_MAJOR
-    .minor_low = {0x60008844, 16, 4},  // EFUSE_WAFER_VERSION_MINOR
+    .crypt_count = {0x60008830, 7, 3},                           // EFUSE_SPI_BOOT_CRYPT_CNT
+    .major = {{0x60008844, 20, 2}},                              // EFUSE_WAFER_VERSION_MAJOR
+    .minor_low = {0x60008844, 16, 4},                            // EFUSE_WAFER_VERSION_MINOR
+    .block_version = {{0x60008844, 28, 2}, {0x60008844, 25, 3}}, // EFUSE_BLK_VERSION_MAJOR, EFUSE_BLK_VERSION_MINOR
+    .any_revision = {0x60008830, 27, 1},                         // EFUSE_DISABLE_WAFER_VERSION_MAJOR
+    .any_block = {0x60008830, 28, 1},                            // EFUSE_DISABLE_BLK_VERSION_MAJOR
+    .secure_boot = {0x60008830, 21, 1},                          // EFUSE_SECURE_BOOT_EN
 };
 
 const struct chip chip_esp32c6 = {
@@ -260,10 +277,14 @@ const struct chip chip_esp32c6 = {
             {0x600b1c14, 0, FEED},         // LP_WDT_FEED
             {0x600b1c18, 0, 0},
         },
-    .usb_serial = 0x6000f000,           // DR_REG_USB_SERIAL_JTAG_BASE
-    .crypt_count = {0x600b0834, 18, 3}, // EFUSE_SPI_BOOT_CRYPT_CNT
-    .major = {{0x600b0850, 22, 2}},     // EFUSE_WAFER_VERSION_MAJOR
-    .minor_low = {0x600b0850, 18, 4},   // EFUSE_WAFER_VERSION_MINOR
+    .usb_serial = 0x6000f000,                                    // DR_REG_USB_SERIAL_JTAG_BASE
+    .crypt_count = {0x600b0834, 18, 3},                          // EFUSE_SPI_BOOT_CRYPT_CNT
+    .major = {{0x600b0850, 22, 2}},                              // EFUSE_WAFER_VERSION_MAJOR
+    .minor_low = {0x600b0850, 18, 4},                            // EFUSE_WAFER_VERSION_MINOR
+    .block_version = {{0x600b0850, 30, 2}, {0x600b0850, 27, 3}}, // EFUSE_BLK_VERSION_MAJOR, EFUSE_BLK_VERSION_MINOR
+    .any_revision = {0x600b0840, 0, 1},                          // EFUSE_DISABLE_WAFER_VERSION_MAJOR
+    .any_block = {0x600b0840, 1, 1},                             // EFUSE_DISABLE_BLK_VERSION_MAJOR
+    .secure_boot = {0x600b0838, 20, 1},                          // EFUSE_SECURE_BOOT_EN
 };
 
 const struct chip chip_esp32h2 = {
@@ -298,8 +319,12 @@ const struct chip chip_esp32h2 = {
             {0x600b1c18, 0, FEED},         // LP_WDT_FEED
             {0x600b1c1c, 0, 0},
         },
-    .usb_serial = 0x6000f000,           // DR_REG_USB_SERIAL_JTAG_BASE
-    .crypt_count = {0x600b0834, 18, 3}, // EFUSE_SPI_BOOT_CRYPT_CNT
-    .major = {{0x600b0850, 21, 2}},     // EFUSE_WAFER_VERSION_MAJOR
-    .minor_low = {0x600b0850, 18, 3},   // EFUSE_WAFER_VERSION_MINOR
+    .usb_serial = 0x6000f000,                                  // DR_REG_USB_SERIAL_JTAG_BASE
+    .crypt_count = {0x600b0834, 18, 3},                        // EFUSE_SPI_BOOT_CRYPT_CNT
+    .major = {{0x600b0850, 21, 2}},                            // EFUSE_WAFER_VERSION_MAJOR
+    .minor_low = {0x600b0850, 18, 3},                          // EFUSE_WAFER_VERSION_MINOR
+    .block_version = {{0x600b086c, 5, 2}, {0x600b086c, 2, 3}}, // EFUSE_BLK_VERSION_MAJOR, EFUSE_BLK_VERSION_MINOR
+    .any_revision = {0x600b0850, 23, 1},                       // EFUSE_DISABLE_WAFER_VERSION_MAJOR
+    .any_block = {0x600b086c, 7, 1},                           // EFUSE_DISABLE_BLK_VERSION_MAJOR
+    .secure_boot = {0x600b0838, 20, 1},                        // EFUSE_SECURE_BOOT_EN
 };

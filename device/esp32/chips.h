@@ -59,8 +59,12 @@ struct chip {
     struct chip_field major[3];
     struct chip_field minor_low;
     struct chip_field minor_high;
-    /// Where both of these are 1, the revision's fields mean something else. Without bits: on no such chip.
+    /// Revision of the eFuse block, major and minor. Without bits: the chip has none.
     struct chip_field block_version[2];
+    struct chip_field any_revision; ///< an image's highest revision does not count
+    struct chip_field any_block;    ///< nor its highest one of the eFuse block
+    struct chip_field secure_boot;  ///< the boot loader starts signed applications alone
+    bool block_tells_v0;            ///< with a block of v1.1 a minor revision of 0 (mod 8) is v0.0
 };
 
 extern const struct chip chip_esp32;

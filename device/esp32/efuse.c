@@ -1,5 +1,6 @@
 #include "efuse.h"
 
+#include "oneslot/image.h"
 #include "registers.h"
 
 bool efuse_flash_encrypted(void) {
@@ -11,12 +12,17 @@ bool efuse_flash_encrypted(void) {
     return encrypted;
 }
 
-uint16_t efuse_revision(void) {
-    const struct chip_field *const block = chip.block_version;
-    uint32_t major = 0;
-    uint32_t minor = register_field(&chip.minor_high) << chip.minor_low.bits | register_field(&chip.minor_low);
+/// 100 x major + minor.
+static uint16_t block_revision(void) {
+    return (uint16_t)(register_field(&chip.block_version[0]) * 100u + register_field(&chip.block_version[1]));
+}
 
-    if (block[0].bits != 0 && register_field(&block[0]) == 1 && register_field(&block[1]) == 1) {
+uint16_t efuse_revision(void) {
+    uint32_t major = 0;
+    uint32_t low = register_field(&chip.minor_low);
+    uint32_t minor = register_field(&chip.minor_high) << chip.minor_low.bits | low;
+
+    if (chip.block_tells_v0 && low == 0 && block_revision() == 101) {
         return 0;
     }
     for (uint32_t i = 0; i < 3; i++) {
@@ -28,4 +34,14 @@ uint16_t efuse_revision(void) {
         major += part;
     }
     return (uint16_t)(major * 100u + minor);
+}
+
+uint16_t efuse_block_revision(void) {
+    return chip.block_version[0].bits != 0 ? block_revision() : ONESLOT_REVISION_UNKNOWN;
+}
+
+uint8_t efuse_burnt(void) {
+    return (uint8_t)((register_field(&chip.any_revision) != 0 ? ONESLOT_BURNT_ANY_REVISION : 0) |
+                     (register_field(&chip.any_block) != 0 ? ONESLOT_BURNT_ANY_BLOCK : 0) |
+                     (register_field(&chip.secure_boot) != 0 ? ONESLOT_BURNT_SECURE_BOOT : 0));
 }

@@ -10,7 +10,13 @@
 /// Whether the flash is encrypted: what is read raw is not what programs see.
 bool efuse_flash_encrypted(void);
 
-/// Revision of the chip, 100 x major + minor; 0 where it cannot be told.
+/// Revision of the chip, 100 x major + minor.
 uint16_t efuse_revision(void);
+
+/// Revision of its eFuse block, alike; ONESLOT_REVISION_UNKNOWN where the chip has none.
+uint16_t efuse_block_revision(void);
+
+/// ONESLOT_BURNT_*.
+uint8_t efuse_burnt(void);
 
 #endif

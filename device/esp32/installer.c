@@ -44,6 +44,8 @@ static enum oneslot_error serve(void) {
     }
     flash_port_open(&flash);
     oneslot_esp32_chip(&this_chip, chip.number, efuse_revision());
+    this_chip.limits.block_revision = efuse_block_revision();
+    this_chip.limits.burnt = efuse_burnt();
     install.chip = &this_chip;
     install.flash = &flash;
     install.port = &port;

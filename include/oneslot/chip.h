@@ -25,8 +25,8 @@ struct oneslot_chip {
 extern const struct oneslot_chip oneslot_esp8266;
 
 /// A chip of the ESP32 family: images of core/image_esp32.c for `number`, the layout as the partition table says
-/// (oneslot_layout_from_table). `revision`: of this very chip, 100 x major + minor; 0: not known, no image is refused
-/// for it.
+/// (oneslot_layout_from_table). `revision`: of this very chip, 100 x major + minor (0 is v0.0), or
+/// ONESLOT_REVISION_UNKNOWN. What else its eFuses say, limits.block_revision and limits.burnt, is the caller's to add.
 void oneslot_esp32_chip(struct oneslot_chip *chip, uint16_t number, uint16_t revision);
 
 #ifdef __cplusplus

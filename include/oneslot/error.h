@@ -66,6 +66,9 @@ extern "C" {
     X(PACKAGE_STREAM, 61, "the compressed stream is damaged")                                                          \
     X(PACKAGE_SHORT, 62, "the compressed stream ends before its image does")                                           \
     X(PACKAGE_SIZE, 63, "the compressed stream holds more than its package says")                                      \
+    /* what the chip and its boot loader ask of an image (ESP32 family) */                                             \
+    X(IMAGE_BLOCK_REVISION, 67, "the image is for another revision of this chip's eFuse block")                        \
+    X(IMAGE_UNSIGNED, 68, "the image has no signature, and the boot loader starts signed ones alone (Secure Boot)")    \
     /* the installation */                                                                                             \
     X(TRIAL_EXPIRED, 70, "the new firmware did not confirm itself; the fallback was put back")                         \
     X(NO_FALLBACK, 71, "the new firmware did not confirm itself, and there is no fallback to put back")                \

@@ -52,6 +52,9 @@ struct oneslot_image {
     uint16_t chip;         ///< ESP32 family: the chip's number in the header
     uint16_t revision_min; ///< ESP32 family: revisions of the chip that it runs on, as in limits
     uint16_t revision_max; ///< 0 or 0xffff: no upper bound
+    uint16_t block_min;    ///< ESP32 family: revisions of the eFuse block; 0 or 0xffff: no bound
+    uint16_t block_max;
+    bool has_signature;    ///< ESP32 family: Secure Boot v2's signature lies behind it, and is a part of `size`
     uint8_t proofs;        ///< ONESLOT_PROOF_* that hold
     uint8_t boot_segments; ///< how many of `segment`, from the first, the boot ROM itself loads
     uint8_t segment_count;
@@ -60,14 +63,26 @@ struct oneslot_image {
     uint8_t sha256[32];                                     ///< of the file's first `size` bytes, as they are
 };
 
+/// A revision that nobody could ask the chip for: no image is refused for it.
+#define ONESLOT_REVISION_UNKNOWN 0xffffu
+
+/// Bits of eFuse that are burnt into the chip.
+#define ONESLOT_BURNT_ANY_REVISION 0x01u /* an image's highest revision does not count */
+#define ONESLOT_BURNT_ANY_BLOCK    0x02u /* nor its highest revision of the eFuse block */
+#define ONESLOT_BURNT_SECURE_BOOT  0x04u /* the boot loader starts nothing without a signature */
+
 /// What an image has to keep to.
 struct oneslot_image_limits {
     uint32_t firmware;             ///< end (exclusive) of the region an image may occupy
     uint16_t chip;                 ///< number in the header of an image for it (ESP32 family)
-    uint16_t revision;             ///< of the chip, 100 x major + minor (ESP32 family); 0: not known
+    uint16_t revision;             ///< of the chip, 100 x major + minor (ESP32 family), or ONESLOT_REVISION_UNKNOWN
+    uint16_t block_revision;       ///< of its eFuse block, alike
+    uint8_t burnt;                 ///< ONESLOT_BURNT_*
     const struct oneslot_map *map; ///< regions it may not touch (all but those of type app); NULL for no such check
     uint32_t installer_entry; ///< where an installer of ours for this chip is entered; 0: none of another make is known
     const uint8_t *expected;  ///< SHA-256 it must have; NULL for none
+    /// What else the chip's family asks of an image; NULL: nothing.
+    enum oneslot_error (*judge)(const struct oneslot_image *image, const struct oneslot_image_limits *limits);
 };
 
 /// Called now and then with the bytes done so far; serves the watchdog and shows progress. May be NULL.
@@ -97,6 +112,12 @@ typedef enum oneslot_error oneslot_image_prover(struct oneslot_image *image, str
 /// partition table's. Returns IMAGE_UNKNOWN, IMAGE_CHIP (an image for the ESP8266), IMAGE_HEADER, IMAGE_TRUNCATED,
 /// IMAGE_LENGTH, IMAGE_DIGEST, IMAGE_CHECKSUM, IMAGE_SHA256 or a source error.
 oneslot_image_prover oneslot_image_esp32_prove;
+
+/// What the chips of the ESP32 family ask of an image: limits.chip, the revisions, a signature. As ESP-IDF's boot
+/// loader does, and its application at the start. Returns NONE, IMAGE_CHIP, IMAGE_REVISION, IMAGE_BLOCK_REVISION or
+/// IMAGE_UNSIGNED.
+enum oneslot_error oneslot_image_esp32_judge(const struct oneslot_image *image,
+                                             const struct oneslot_image_limits *limits);
 
 /// The same of what lies in a partition of `size` bytes at `address`.
 enum oneslot_error oneslot_image_esp32_prove_flash(struct oneslot_image *image, const struct oneslot_flash *flash,

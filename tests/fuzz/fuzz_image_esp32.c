@@ -95,8 +95,8 @@ static void check_allowed(const struct oneslot_image *image, uint16_t number, ui
     limits.firmware = 0x20000;
     if (oneslot_image_allowed(image, &limits, NULL) == ONESLOT_ERROR_NONE) {
         DEMAND(image->chip == number && image->size <= 0x20000 && image->proofs & ONESLOT_PROOF_WHOLE);
-        DEMAND(revision == 0 || image->revision_min <= revision);
-        DEMAND(revision == 0 || image->revision_max == 0 || image->revision_max >= revision);
+        DEMAND(image->revision_min <= revision);
+        DEMAND(revision == ONESLOT_REVISION_UNKNOWN || image->revision_max == 0 || image->revision_max >= revision);
     }
 }
 

@@ -23,6 +23,7 @@ typedef uint32_t rom_function(struct rom_call *call);
 
 #define CHIPS       7u
 #define CHIP_RANGES 5u
+#define CHIP_EFUSES 3u
 
 struct range {
     uint32_t from;
@@ -32,7 +33,12 @@ struct range {
 /// What the boards' chips differ in. Addresses of ROM functions are in rom.c.
 struct chip {
     uint16_t number;   ///< in the header of its images (esp_chip_id_t)
-    uint16_t revision; ///< a usual one, 100 x major + minor; the eFuse does not tell it
+    uint16_t revision; ///< a usual one, 100 x major + minor
+    /// Registers that tell it.
+    struct {
+        uint32_t address;
+        uint32_t value;
+    } efuse[CHIP_EFUSES];
     uint32_t cpu_mhz;
     const char *name;
     uint32_t boot_loader; ///< its place in flash

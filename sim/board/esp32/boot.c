@@ -61,6 +61,9 @@ void reset(enum reset_reason reason) {
         rom_memset((void *)(uintptr_t)chip->peripherals[i].from, 0,
                    chip->peripherals[i].to - chip->peripherals[i].from);
     }
+    for (uint32_t i = 0; i < CHIP_EFUSES && chip->efuse[i].address != 0; i++) {
+        WORD(chip->efuse[i].address) = chip->efuse[i].value;
+    }
     console_flush();
     console_rom("%s ROM: rst:0x%x (%s)\n", chip->name, (uint32_t)reason, reason_text(reason));
     describe_flash();

@@ -4,6 +4,7 @@
  * - load, stack: components/bootloader_support/src/esp_image_format.c (verify_load_addresses) with
  *   components/bootloader/subproject/main/ld/CHIP/bootloader.ld, what is free under all versions of 4.x and 5.x;
  * - flash_chip: components/esp_rom/CHIP/ld/CHIP.rom*.ld (g_rom_flashchip, rom_spiflash_legacy_data);
+ * - efuse: components/hal/CHIP/efuse_hal.c, include/hal/efuse_ll.h;
  * - watchdog: components/soc/CHIP/include/soc/rtc_cntl_reg.h, lp_wdt_reg.h.
  */
 #include "sim/board/esp32/board.h"
@@ -13,6 +14,7 @@ static const struct chip chips[CHIPS] = {
         .number = 0,
         .name = "ESP32",
         .revision = 301,
+        .efuse = {{0x3ff5a00c, 0x00008000}, {0x3ff5a014, 0x01100000}, {0x3ff6607c, 0x80000000}},
         .cpu_mhz = 80,
         .boot_loader = 0x1000,
         .ram = {{0x40080000, 0x400a0000},
@@ -34,6 +36,7 @@ static const struct chip chips[CHIPS] = {
         .number = 2,
         .name = "ESP32-S2",
         .revision = 100,
+        .efuse = {{0x3f41a050, 1u << 18}},
         .cpu_mhz = 80,
         .boot_loader = 0x1000,
         .ram = {{0x3ffb0000, 0x40000000}, {0x40020000, 0x40070000}, {0x50000000, 0x50002000}},
@@ -51,6 +54,7 @@ static const struct chip chips[CHIPS] = {
         .number = 9,
         .name = "ESP32-S3",
         .revision = 2,
+        .efuse = {{0x60007050, 2u << 18}},
         .cpu_mhz = 80,
         .boot_loader = 0,
         .ram = {{0x3fc88000, 0x3fd00000}, {0x40370000, 0x403e0000}, {0x50000000, 0x50002000}},
@@ -70,6 +74,7 @@ static const struct chip chips[CHIPS] = {
         .number = 5,
         .name = "ESP32-C3",
         .revision = 4,
+        .efuse = {{0x60008850, 4u << 18}},
         .cpu_mhz = 80,
         .boot_loader = 0,
         .ram = {{0x3fc80000, 0x3fce0000}, {0x4037c000, 0x403e0000}, {0x50000000, 0x50002000}},
@@ -89,6 +94,7 @@ static const struct chip chips[CHIPS] = {
         .number = 12,
         .name = "ESP32-C2",
         .revision = 100,
+        .efuse = {{0x60008844, 1u << 20}},
         .cpu_mhz = 80,
         .boot_loader = 0,
         .ram = {{0x3fca0000, 0x3fce0000}, {0x4037c000, 0x403c0000}, {0x50000000, 0x50002000}},
@@ -108,6 +114,7 @@ static const struct chip chips[CHIPS] = {
         .number = 13,
         .name = "ESP32-C6",
         .revision = 2,
+        .efuse = {{0x600b0850, 2u << 18}},
         .cpu_mhz = 80,
         .boot_loader = 0,
         .ram = {{0x40800000, 0x40880000}, {0x50000000, 0x50004000}},
@@ -127,6 +134,7 @@ static const struct chip chips[CHIPS] = {
         .number = 16,
         .name = "ESP32-H2",
         .revision = 2,
+        .efuse = {{0x600b0850, 2u << 18}},
         .cpu_mhz = 64,
         .boot_loader = 0,
         .ram = {{0x40800000, 0x40850000}, {0x50000000, 0x50004000}},
