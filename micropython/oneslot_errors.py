@@ -46,10 +46,14 @@ _ERRORS = """\
 54 the image is for another revision of this chip
 55 the image's SHA-256 is wrong
 56 the journal does not know which image runs, so it cannot be saved
+57 the image was linked for another place in flash
+58 the firmware would write where Oneslot or another's files lie
+59 the file holds several images in one
 60 the package is compressed in a way that is not known here, or needs more memory
 61 the compressed stream is damaged
 62 the compressed stream ends before its image does
 63 the compressed stream holds more than its package says
+64 the PHY init data that the firmware needs are not in the flash
 70 the new firmware did not confirm itself; the fallback was put back
 71 the new firmware did not confirm itself, and there is no fallback to put back
 72 there is nothing to do

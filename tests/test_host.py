@@ -638,3 +638,29 @@ class TestRealFirmware:
     def test_a_sketch_for_a_larger_chip_is_refused(self, oneslot, firmware, tmp_path):
         result = oneslot("image", firmware / "wled8266-0.14.2.bin", "--flash-size", "2MB", "-o", tmp_path / "out")
         assert result.status == 1 and "0x300000" in result.err
+
+
+def claims_of(result):
+    return {(claim["kind"], claim["address"], claim["address"] + claim["size"]): claim
+            for claim in result["claims"]}
+
+
+@pytest.mark.parametrize("name, expected", [
+    ("mp8266-1m-v1.22.1", {("native", 0x98000, 0x99000), ("files", 0x99000, 0xFB000)}),
+    ("mp8266-v1.24.0", {("files", MEGABYTE, 0x1FB000)}), ("mp8266-iot-20200701", {("files", MEGABYTE, 0x1FB000)}),
+    ("mp8266-v1.9.4", {("native", 0x98000, 0x99000), ("files", 0x99000, 0xFB000)}),
+    ("mp8266-v1.10", {("native", 0x98000, 0x99000), ("files", 0x99000, 0xFB000)}),
+    # Seen on an emulated chip: 0x89000, not 0x90000.
+    ("mp8266-v1.8.2-39", {("files", 0x89000, 0xFC000)}),
+    ("wled8266-0.14.3", {("files", 0x300000, 0x3FA000), ("settings", 0x3FB000, 0x3FC000),
+                         ("rf-cal", 0x3FC000, 0x3FD000)}),
+    ("at8266-user1-3.0.5", {("rf-cal", 0x1FB000, 0x1FC000), ("phy-init", 0x1FC000, 0x1FD000),
+                            ("settings", 0xFD000, MEGABYTE), ("second-slot", 0x101000, 0x1E1000)}),
+])
+def test_info_tells_what_a_real_firmware_claims(oneslot, firmware, name, expected):
+    result = oneslot.ok("info", firmware / f"{name}.bin", "--json").json
+    claims = claims_of(result)
+    assert expected <= set(claims)
+    assert all(claims[key]["certain"] and claims[key]["source"] for key in expected)
+    if name.startswith("mp8266"):
+        assert {key for key in claims if key[0] in ("files", "native")} == expected
