@@ -83,9 +83,14 @@ struct micropython {
     const char *source;
 };
 
+static uint32_t code_end(const struct firmware *firmware) {
+    return firmware->image.target + firmware->size;
+}
+
 /// Before 1.9, by the versions' own sources. 1.8.7 asks whether yaota8266 is in front of it, and takes our loader of
-/// one segment for it.
+/// one segment for it. Builds of other people have the files further back, behind more code.
 static struct micropython old_micropython(const struct firmware *firmware) {
+    static const uint32_t LATER[] = {0x98000, 0x99000};
     unsigned third = third_number(firmware);
     struct micropython found = {.start = 0x90000, .system = SDK_SIZE, .certain = true, .source = SOURCE_FLASHBDEV};
     if (third < 3) {
@@ -94,23 +99,50 @@ static struct micropython old_micropython(const struct firmware *firmware) {
     } else if (third >= 7) {
         found.start = YAOTA_SIZE + 0x90000;
     }
+    for (size_t index = 0; index < sizeof LATER / sizeof LATER[0] && code_end(firmware) > found.start; index++) {
+        found.start = LATER[index];
+        found.certain = false;
+    }
     found.mends_header = third < 7;
     return found;
 }
 
+/// Without the code that is known: its constant, which any other code may have as well, else the generic build's place.
+static uint32_t guess_start(const struct firmware *firmware) {
+    for (uint32_t offset = 0x9000; offset + 4 <= firmware->size; offset += 4) {
+        if (word_at(firmware->bytes + offset) == 0x98000) {
+            return 0x99000;
+        }
+    }
+    return MEGABYTE;
+}
+
 static struct micropython find_micropython(const struct firmware *firmware) {
     struct micropython found = {.system = SDK_SIZE, .certain = true, .source = SOURCE_CODE};
-    if (version_known(firmware) && !firmware_at_least(firmware, 1, 9)) {
-        return old_micropython(firmware);
-    }
     if (user_start_in_code(firmware, &found.start)) {
         found.start += found.start < MEGABYTE ? ONESLOT_SECTOR_SIZE : 0;
         return found;
     }
-    found.start = firmware_micropython_file_system(firmware);
+    if (version_known(firmware) && !firmware_at_least(firmware, 1, 9)) {
+        return old_micropython(firmware);
+    }
+    found.start = guess_start(firmware);
     found.certain = false;
     found.source = SOURCE_FLASHBDEV;
     return found;
+}
+
+uint32_t claims_micropython_files(const struct firmware *firmware, bool *certain) {
+    struct micropython found = find_micropython(firmware);
+    if (certain != NULL) {
+        *certain = found.certain;
+    }
+    return found.start;
+}
+
+bool claims_micropython_littlefs(const struct firmware *firmware) {
+    bool newer = !version_known(firmware) || firmware_at_least(firmware, 1, 13);
+    return newer || (firmware_at_least(firmware, 1, 12) && firmware_has_littlefs(firmware));
 }
 
 static uint32_t header_that_counts(const struct micropython *found, const struct claims_chip *chip) {
@@ -135,7 +167,8 @@ static void claim_micropython(struct claims *claims, const struct firmware *firm
         found.source = "--fs-at";
     }
     uint32_t told = header_that_counts(&found, chip);
-    bool littlefs = firmware_has_littlefs(firmware);
+    bool littlefs = claims_micropython_littlefs(firmware);
+    claims->mends_header = found.mends_header;
     if (found.mends_header && chip->told != told) {
         add(claims, &(struct claim){0, ONESLOT_SECTOR_SIZE, CLAIM_HEADER, "flash size in the header",
                                     "at each start, where it differs from the chip's", true, SOURCE_FLASHBDEV});

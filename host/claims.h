@@ -37,6 +37,7 @@ struct claims {
     uint32_t count;
     struct claim claim[CLAIMS_MAX];
     bool to_header_end; ///< its file system takes all up to the end of the flash that the header tells of
+    bool mends_header;  ///< it writes the chip's real size into the header, so that it cannot be told less
 };
 
 /// The chip that it runs on.
@@ -50,6 +51,14 @@ struct claims_chip {
 /// Fills in what `firmware` claims on that chip. Nothing for a boot loader alone or the ESP32 family, whose partition
 /// table says it.
 void claims_of(struct claims *claims, const struct firmware *firmware, const struct claims_chip *chip);
+
+/// The flash address from which a MicroPython's own files lie, below 1 MiB behind one sector for native code from 1.9
+/// on. `certain` (may be NULL): told from its code or its version, else guessed.
+uint32_t claims_micropython_files(const struct firmware *firmware, bool *certain);
+
+/// Whether a MicroPython keeps its files on littlefs: all from 1.13 on. Older ones have a FAT, and those between 1.12
+/// and 1.13 tell by their code.
+bool claims_micropython_littlefs(const struct firmware *firmware);
 
 /// The claim of that kind, or NULL.
 const struct claim *claims_find(const struct claims *claims, enum claim_kind kind);

@@ -8,6 +8,7 @@
 #include "host/bytes.h"
 #include "host/fit.h"
 #include "host/size.h"
+#include "host/tool.h"
 
 #define WINDOW   0x40200000u
 #define MEGABYTE 0x100000u
@@ -15,19 +16,20 @@
 /// So many constants with addresses of the window at the least, before anything is told from them.
 #define WITNESSES 32u
 
-static void against(struct fit *fit, enum oneslot_error error, uint32_t from, uint32_t to, const char *format, ...)
-    __attribute__((format(printf, 5, 6)));
+static struct fit_reason *against(struct fit *fit, enum oneslot_error error, uint32_t from, uint32_t to,
+                                  const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-static void against(struct fit *fit, enum oneslot_error error, uint32_t from, uint32_t to, const char *format, ...) {
-    if (fit->count == FIT_REASONS) {
-        return;
-    }
+/// More reasons than there is room for replace the last one.
+static struct fit_reason *against(struct fit *fit, enum oneslot_error error, uint32_t from, uint32_t to,
+                                  const char *format, ...) {
+    fit->count -= fit->count == FIT_REASONS;
     struct fit_reason *reason = &fit->reason[fit->count++];
     *reason = (struct fit_reason){.error = error, .from = from, .to = to};
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(reason->text, sizeof reason->text, format, arguments);
     va_end(arguments);
+    return reason;
 }
 
 /// Where its code was linked for.
@@ -125,36 +127,49 @@ static const char *remedy(const struct claim *claim, const struct claims *claims
     return "a build for this flash map, or a flash image made anew from this firmware ('oneslot image')";
 }
 
-static void check_claim(struct fit *fit, const struct claims *claims, const struct claim *claim,
-                        const struct oneslot_partition *region) {
+/// Whether the claim and the region go together: nothing of Oneslot's there, no files of another.
+static bool harmless(const struct claim *claim, const struct oneslot_partition *region) {
     if (!meet(claim, region) || claim->kind == CLAIM_SECOND) {
-        return;
+        return true;
     }
-    bool part = is_part(region);
+    if (is_part(region)) {
+        return false;
+    }
     // The SDK reads the init data, and does not write them; the ROM's place is written only where it is erased.
-    bool harmless = claim->kind == CLAIM_PHY && !part;
-    if ((!part && !is_files(region)) || is_its_own(claim, region) || harmless) {
+    return !is_files(region) || is_its_own(claim, region) || claim->kind == CLAIM_PHY;
+}
+
+static void check_claim(struct fit *fit, const struct claims *claims, const struct claim *claim,
+                        const struct oneslot_map *map) {
+    const struct oneslot_partition *worst = NULL;
+    for (uint32_t row = 0; row < map->count; row++) {
+        const struct oneslot_partition *region = &map->partition[row];
+        if (!harmless(claim, region) && (worst == NULL || (is_part(region) && !is_part(worst)))) {
+            worst = region;
+        }
+    }
+    if (worst == NULL) {
         return;
     }
+    bool part = is_part(worst);
     against(fit, ONESLOT_ERROR_IMAGE_CLAIMS, claim->from, claim->to,
             "%s%s takes 0x%x to 0x%x (%s), and '%s' lies at 0x%x to 0x%x: %s. What would help: %s", claim->what,
-            claim->certain ? "" : " probably", claim->from, claim->to, claim->when, region->label, region->address,
-            region->address + region->size,
+            claim->certain ? "" : " probably", claim->from, claim->to, claim->when, worst->label, worst->address,
+            worst->address + worst->size,
             part ? "Oneslot would be destroyed, and the device dead" : "the files there would be lost",
-            remedy(claim, claims));
+            remedy(claim, claims))
+        ->part = part;
 }
 
 static void check_claims(struct fit *fit, const struct claims *claims, const struct fit_device *device) {
     for (uint32_t index = 0; index < claims->count; index++) {
         const struct claim *claim = &claims->claim[index];
-        if (claim->to > device->chip.told && claim->kind != CLAIM_SECOND && claim->to > device->chip.flash_size) {
+        if (claim->to <= device->chip.flash_size) {
+            check_claim(fit, claims, claim, device->map);
+        } else if (claim->kind != CLAIM_SECOND) {
             against(fit, ONESLOT_ERROR_IMAGE_CLAIMS, claim->from, claim->to,
                     "%s is to lie at 0x%x to 0x%x, and the flash ends at 0x%x: the image was built for a larger chip",
                     claim->what, claim->from, claim->to, device->chip.flash_size);
-            continue;
-        }
-        for (uint32_t row = 0; row < device->map->count; row++) {
-            check_claim(fit, claims, claim, &device->map->partition[row]);
         }
     }
 }
@@ -170,7 +185,7 @@ static bool erased(const uint8_t *bytes, uint32_t length) {
     return true;
 }
 
-/// Whether the firmware itself fills the erased sector at `at`.
+/// Whether the firmware itself fills the sector at `at`, if it finds it erased.
 static bool fills(const struct claims *claims, const struct firmware *firmware, uint32_t at) {
     if (firmware->maker != FIRMWARE_MICROPYTHON) {
         return false;
@@ -183,22 +198,30 @@ static bool fills(const struct claims *claims, const struct firmware *firmware, 
     return last != NULL && last->from == at;
 }
 
+const struct claim *fit_init_data(const struct claims *claims, const struct firmware *firmware) {
+    const struct claim *phy = claims_find(claims, CLAIM_PHY);
+    return phy != NULL && firmware_needs_init_data(firmware) && !fills(claims, firmware, phy->from) ? phy : NULL;
+}
+
 static void check_phy(struct fit *fit, const struct claims *claims, const struct firmware *firmware,
                       const struct fit_device *device) {
     const struct claim *phy = claims_find(claims, CLAIM_PHY);
-    if (phy == NULL || device->flash == NULL || phy->to > device->chip.flash_size) {
+    if (phy == NULL || device->flash == NULL || phy->to > device->chip.flash_size ||
+        !firmware_needs_init_data(firmware)) {
         return;
     }
     const uint8_t *bytes = device->flash + phy->from;
-    bool blank = erased(bytes, PHY_INIT_SIZE);
+    bool blank = erased(bytes, FIRMWARE_INIT_DATA);
     if (bytes[0] == 0x05 || (blank && fills(claims, firmware, phy->from))) {
         return;
     }
     against(fit, ONESLOT_ERROR_PHY_INIT, phy->from, phy->to,
-            "the SDK reads its PHY init data from 0x%x, where this flash %s: the firmware would print \"rf_cal[0] "
-            "!=0x05,is 0x%02X\" and reset for ever. What would help: write Espressif's esp_init_data_default.bin to "
-            "0x%x by wire, or a flash image made anew with --init-data",
-            phy->from, blank ? "is erased" : "has something else", bytes[0], phy->from);
+            "its SDK reads PHY init data from 0x%x, where this flash %s: it would print \"rf_cal[0] !=0x05,is 0x%02X\" "
+            "and reset for ever. What would help: %s; or a flash image made anew, with --init-data "
+            "esp_init_data_default.bin",
+            phy->from, blank ? "is erased" : "has something else", bytes[0],
+            fills(claims, firmware, phy->from) ? "that sector erased by wire, then the firmware fills it itself"
+                                               : "Espressif's esp_init_data_default.bin written there by wire");
 }
 
 /// The image's own partition table is for one size of flash: with another the SDK stops at its start.
@@ -227,4 +250,18 @@ void fit_check(struct fit *fit, const struct firmware *firmware, const struct fi
     check_table(fit, &claims, firmware, device);
     check_claims(fit, &claims, device);
     check_phy(fit, &claims, firmware, device);
+}
+
+int fit_say(const struct fit *fit, const char *what, bool warn, bool json) {
+    for (size_t index = warn ? 0 : 1; index < fit->count; index++) {
+        if (warn) {
+            tool_warn("%s: %s", what, fit->reason[index].text);
+        } else {
+            tool_complain("%s: %s", what, fit->reason[index].text);
+        }
+    }
+    if (warn || fit->count == 0) {
+        return TOOL_OK;
+    }
+    return tool_fail(json, fit->reason[0].error, "%s: %s (--force does it all the same)", what, fit->reason[0].text);
 }
