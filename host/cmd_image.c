@@ -45,9 +45,17 @@ static const char HELP[] =
     "ESP8266 only:\n"
     "      --boot BOOT.bin     Espressif's boot_v1.x, which user1 needs\n"
     "      --flash-mode MODE   qio, qout, dio, dout; default: the firmware's own\n"
-    "      --flash-header keep|chip\n"
-    "                          the flash size that the firmware is told: its image's own, or the chip's. Default:\n"
-    "                          chip; for user1, which is built for one size, keep\n"
+    "      --flash-header keep|chip|SIZE\n"
+    "                          the flash size that the firmware is told: its image's own, the chip's, or this one.\n"
+    "                          Default: chip; less where the firmware's files would take all of the chip, so that\n"
+    "                          Oneslot lies behind them; for user1 and NodeMCU keep\n"
+    "      --fs-at ADDRESS     where the firmware's own file system begins, if it is a build of your own that does "
+    "not\n"
+    "                          tell\n"
+    "      --init-data FILE    Espressif's PHY init data (esp_init_data_default.bin), where the firmware needs them "
+    "in\n"
+    "                          flash; default: the firmware's own\n"
+    "      --force             make the image even where the firmware would not fit it: reasons become warnings\n"
     "      --loader FILE       another loader than the built-in one\n"
     "\n"
     "ESP32 family only:\n"
@@ -79,6 +87,9 @@ enum {
     OPTION_HEADER,
     OPTION_LOADER,
     OPTION_INSTALLER,
+    OPTION_FS_AT,
+    OPTION_INIT_DATA,
+    OPTION_FORCE,
     OPTION_JSON,
 };
 
@@ -99,6 +110,9 @@ static const struct option LONG_OPTIONS[] = {
     {"flash-header", required_argument, NULL, OPTION_HEADER},
     {"loader", required_argument, NULL, OPTION_LOADER},
     {"installer", required_argument, NULL, OPTION_INSTALLER},
+    {"fs-at", required_argument, NULL, OPTION_FS_AT},
+    {"init-data", required_argument, NULL, OPTION_INIT_DATA},
+    {"force", no_argument, NULL, OPTION_FORCE},
     {"json", no_argument, NULL, OPTION_JSON},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -129,6 +143,15 @@ static int take_chip(struct image_options *options, const char *name) {
                             "the chip '%s' is not served: esp8266, esp32, esp32s2, esp32s3, esp32c2, esp32c3, "
                             "esp32c6, esp32h2 are",
                             name);
+}
+
+static int take_header(struct image_options *options, const char *value) {
+    uint32_t size;
+    bool named = strcmp(value, "keep") == 0 || strcmp(value, "chip") == 0;
+    options->header = named ? value[0] : 's';
+    return named || (flash_size_parse(value, &size, &options->header_nibble) && size >= 0x80000)
+               ? TOOL_OK
+               : tool_usage("image", "--flash-header takes 'keep', 'chip' or a flash size, not '%s'", value);
 }
 
 static int take_option(struct image_options *options, int option, char *value) {
@@ -174,10 +197,17 @@ static int take_option(struct image_options *options, int option, char *value) {
         }
         return TOOL_OK;
     case OPTION_HEADER:
-        if (strcmp(value, "keep") != 0 && strcmp(value, "chip") != 0) {
-            return tool_usage("image", "--flash-header takes 'keep' or 'chip', not '%s'", value);
-        }
-        options->header = value[0] == 'k' ? 'k' : 'c';
+        return take_header(options, value);
+    case OPTION_FS_AT:
+        return size_parse(value, &options->files_at) && options->files_at != 0 &&
+                       options->files_at % ONESLOT_SECTOR_SIZE == 0
+                   ? TOOL_OK
+                   : tool_usage("image", "--fs-at takes the address of a sector, as 0x99000, not '%s'", value);
+    case OPTION_INIT_DATA:
+        options->init_data = value;
+        return TOOL_OK;
+    case OPTION_FORCE:
+        options->force = true;
         return TOOL_OK;
     case OPTION_LOADER:
         options->loader = value;
@@ -281,6 +311,7 @@ static void release(struct image_build *build) {
     image_unload(&build->installer);
     image_unload(&build->esp8266.boot_file);
     image_unload(&build->esp8266.loader);
+    image_unload(&build->esp8266.init_data);
     image_unload(&build->esp32.bootloader_file);
     esp32_flash_free(&build->esp32.combined);
     esp32_flash_free(&build->esp32.dump);

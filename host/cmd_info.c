@@ -54,9 +54,11 @@ static int show_firmware(const char *path, const struct firmware *firmware, bool
                         oneslot_error_text(firmware->error));
         json_string(&json, "type", "firmware");
         info_firmware_json(&json, firmware);
+        info_claims_json(&json, firmware, 0, 0);
         tool_json_end(&json);
     } else {
         info_firmware_text(firmware);
+        info_claims_text(firmware, 0, 0);
     }
     if (firmware->error == ONESLOT_ERROR_IMAGE_LENGTH) {
         return tool_fail(false, firmware->error, "%s: %s: %u and %u bytes", path, oneslot_error_text(firmware->error),
@@ -257,6 +259,13 @@ static void trust_text(const struct flash_facts *facts) {
     }
 }
 
+/// The size of flash that the header at flash 0 tells the firmware; 0 = none that is known.
+static uint32_t told_size(const struct flash_file *file) {
+    uint32_t told;
+    flash_size_name(file->bytes[3] >> 4, &told);
+    return told;
+}
+
 static void flash_json(const struct flash_file *file, const struct flash_facts *facts) {
     struct json json;
     struct oneslot_status status;
@@ -302,6 +311,7 @@ static void flash_json(const struct flash_file *file, const struct flash_facts *
     if (facts->firmware.size != 0) {
         json_object(&json, "firmware");
         info_firmware_json(&json, &facts->firmware);
+        info_claims_json(&json, &facts->firmware, file->layout.flash_size, told_size(file));
         json_bool(&json, "as_installed", facts->as_installed);
         json_object_end(&json);
     }
@@ -349,6 +359,7 @@ static void flash_text(const struct flash_file *file, const struct flash_facts *
         printf("  firmware  %s\n", facts->as_installed ? "as the journal says:" : "NOT as the journal says:");
         if (is_firmware(&facts->firmware)) {
             info_firmware_text(&facts->firmware);
+            info_claims_text(&facts->firmware, file->layout.flash_size, told_size(file));
         }
     }
 }

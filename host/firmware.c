@@ -154,6 +154,7 @@ static const struct {
     {"2nd boot version : ", 19, "\n", FIRMWARE_ESPRESSIF_BOOT},
     {"OK - WLED v", 10, " \n", FIRMWARE_WLED},
     {"NodeMCU ", 8, "\n\t", FIRMWARE_NODEMCU},
+    {"NodeMcu ", 8, "\n\t", FIRMWARE_NODEMCU},
     {"nodemcu", 7, "", FIRMWARE_NODEMCU},
     {"Tasmota ", 8, " \n", FIRMWARE_TASMOTA},
     {"AT version:", 0, NULL, FIRMWARE_ESPRESSIF_AT},
@@ -228,23 +229,28 @@ const char *firmware_maker_text(enum firmware_maker maker) {
     }
 }
 
-// ports/esp8266/modesp.c, esp.flash_user_start(): the linker's _firmware_size, a word among the code's constants.
-// modules/flashbdev.py adds one sector, for native code, where it lies below 1 MiB.
-uint32_t firmware_micropython_file_system(const struct firmware *firmware) {
-    if (firmware->version[0] != 0 && !firmware_at_least(firmware, 1, 9)) {
-        return 0x91000; // esp.flash_user_start() was 0x90000
-    }
-    for (uint32_t offset = 0x9000; offset + 4 <= firmware->size; offset += 4) {
-        if (word_at(firmware->bytes + offset) == 0x98000) {
-            return 0x99000;
-        }
-    }
-    return 0x100000;
-}
-
 // littlefs' superblock magic is one of the constants of its code.
 bool firmware_has_littlefs(const struct firmware *firmware) {
     return find(firmware, "littlefs") != NULL;
+}
+
+// esp_init_data_default.bin of the SDK, whatever its version: what is left out is the byte that differs.
+const uint8_t *firmware_init_data(const struct firmware *firmware) {
+    static const uint8_t BEGIN[] = {0x04, 0x02, 0x05, 0x05, 0x05, 0x02, 0x05, 0x00, 0x04,
+                                    0x05, 0x05, 0x04, 0x05, 0x05, 0x04, 0xfe, 0xfd, 0xff};
+    for (uint32_t offset = 0; offset + FIRMWARE_INIT_DATA <= firmware->size; offset += 4) {
+        const uint8_t *at = firmware->bytes + offset;
+        if (at[0] == 0x05 && memcmp(at + 2, BEGIN, sizeof BEGIN) == 0) {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+// A sentence of the SDK's (2.x and 3.x) that it prints before it resets, for ever. Arduino's core hands it the data
+// from the program (cores/esp8266/core_esp8266_phy.cpp).
+bool firmware_needs_init_data(const struct firmware *firmware) {
+    return firmware->image.kind != ONESLOT_IMAGE_ARDUINO && find(firmware, "rf_cal[0] !=0x05") != NULL;
 }
 
 bool firmware_at_least(const struct firmware *firmware, unsigned major, unsigned minor) {

@@ -35,15 +35,20 @@ void firmware_read(struct firmware *firmware, const uint8_t *bytes, uint32_t siz
 /// "MicroPython", "WLED", ...; "" for unknown.
 const char *firmware_maker_text(enum firmware_maker maker);
 
-/// The flash address from which a MicroPython's own file system lies: 0x99000 in builds that keep it in the first
-/// megabyte (all up to 1.11, and FLASH_1M ones), else 0x100000.
-uint32_t firmware_micropython_file_system(const struct firmware *firmware);
-
 /// Whether a MicroPython is of that version or later.
 bool firmware_at_least(const struct firmware *firmware, unsigned major, unsigned minor);
 
 /// Whether a MicroPython has littlefs in it. Those that do not keep their files on a FAT.
 bool firmware_has_littlefs(const struct firmware *firmware);
+
+/// PHY init data, as Espressif's esp_init_data_default.bin has them: 128 bytes, the first of which is 5.
+#define FIRMWARE_INIT_DATA 128u
+
+/// The PHY init data that lie in the firmware itself, as its SDK was linked with them; NULL if there are none.
+const uint8_t *firmware_init_data(const struct firmware *firmware);
+
+/// Whether its SDK stops at its start where it finds no PHY init data in flash.
+bool firmware_needs_init_data(const struct firmware *firmware);
 
 /// The place of an Arduino sketch's file system, which its linker script fixed. Returns false when it has none or it
 /// was not found.

@@ -29,10 +29,14 @@ struct image_options {
     const char *board;
     const char *loader;
     const char *installer;
+    const char *init_data;
     uint32_t flash_size;
+    uint32_t files_at; ///< where the firmware's own files begin; 0 = as it tells itself
     uint8_t nibble;
     uint8_t mode;
-    char header; ///< 'k' keep, 'c' chip, 0 default
+    char header;           ///< 'k' keep, 'c' chip, 's' a size, 0 default
+    uint8_t header_nibble; ///< of that size
+    bool force;
     bool json;
 };
 
@@ -76,6 +80,7 @@ struct image_build {
     struct {
         struct image_blob boot_file;
         struct image_blob loader;
+        struct image_blob init_data;
         struct oneslot_map given;
         uint8_t header_mode;
         uint8_t header_size;
@@ -94,6 +99,12 @@ struct image_build {
 /// Reads a file that may go into a flash.
 int image_load(struct image_blob *blob, const char *path, bool json);
 void image_unload(struct image_blob *blob);
+
+/// On an ESP8266: the size of flash that the firmware is told, and with it all places. Returns a tool_status.
+int image_plan_room(struct image_build *build, uint8_t own_header);
+
+/// On an ESP8266, last: PHY init data, where the firmware needs them, and whether it fits what was made.
+int image_put_fit(struct image_build *build);
 
 /// Configuration, keys and board, in the sector of the settings; the rest of it stays as it is.
 void image_put_settings(struct image_build *build);

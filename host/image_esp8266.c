@@ -149,37 +149,19 @@ static int plan(struct image_build *build) {
     struct plan *plan = &build->plan;
     uint8_t mode;
     uint8_t own;
-    uint32_t own_size;
     firmware_flash_header(&build->firmware, &mode, &own);
-    flash_size_name(own >> 4, &own_size);
-    bool user1 = build->firmware.image.kind == ONESLOT_IMAGE_USER1;
-    bool keep =
-        options->header == 'k' || (options->header == 0 && user1 && own_size != 0 && own_size <= options->flash_size);
     build->esp8266.header_mode = options->mode != IMAGE_MODE_KEEP ? options->mode : mode;
-    build->esp8266.header_size = keep ? own : (uint8_t)(options->nibble << 4 | (own & 0x0f));
     plan->firmware = &build->firmware;
     plan->flash_size = options->flash_size;
-    plan->sdk_size = keep && own_size != 0 ? own_size : options->flash_size;
-    plan->map_nibble = build->esp8266.header_size >> 4;
+    plan->files_at = options->files_at;
+    plan->force = options->force;
     plan->given = options->map != NULL ? &build->esp8266.given : NULL;
-    if (plan->sdk_size > options->flash_size) {
-        return tool_fail(
-            options->json, ONESLOT_ERROR_IMAGE_TOO_LARGE,
-            "the firmware's header says %s of flash, more than the chip has: --flash-header chip changes that",
-            flash_size_name(own >> 4, NULL));
-    }
-    if (!plan_make(plan)) {
-        return tool_fail(options->json, plan->error, "%s: %s", options->firmware, plan->reason);
-    }
-    if (keep && own_size != options->flash_size) {
-        plan_warn(plan, "the firmware is told of %s of flash, as its image says: nothing lies behind that",
-                  flash_size_name(own >> 4, NULL));
-    }
-    if ((build->firmware.image.proofs & ONESLOT_PROOF_WHOLE) == 0) {
+    int status = image_plan_room(build, own);
+    if (status == TOOL_OK && (build->firmware.image.proofs & ONESLOT_PROOF_WHOLE) == 0) {
         plan_warn(plan, "this firmware carries no proof of its whole content: an upgrade to one of its kind needs its "
                         "SHA-256 with the request");
     }
-    return TOOL_OK;
+    return status;
 }
 
 static void put_loader(struct image_build *build) {
@@ -212,7 +194,7 @@ static int put(struct image_build *build) {
     put_firmware(build);
     oneslot_map_write(&build->plan.map, build->bytes + build->plan.layout.map);
     memcpy(build->bytes + build->plan.layout.installer, build->installer.bytes, build->installer.size);
-    return TOOL_OK;
+    return image_put_fit(build);
 }
 
 static void command(const struct image_build *build, char *text, size_t room) {

@@ -5,7 +5,9 @@
 
 #include <string.h>
 
+#include "host/claims.h"
 #include "host/esp32.h"
+#include "host/map/implied.h"
 #include "host/map_csv.h"
 #include "host/size.h"
 #include "host/tool.h"
@@ -148,6 +150,69 @@ void info_firmware_text(const struct firmware *firmware) {
             printf("%02x", image->sha256[index]);
         }
         putchar('\n');
+    }
+}
+
+/// Of a file, on the smallest chip that it is for, unless its header tells of a larger one.
+static struct claims_chip chip_of(const struct firmware *firmware, uint32_t flash_size, uint32_t told) {
+    struct claims_chip chip = {.flash_size = flash_size, .told = told};
+    uint8_t mode;
+    uint8_t header;
+    uint32_t named;
+    firmware_flash_header(firmware, &mode, &header);
+    flash_size_name(header >> 4, &named);
+    chip.nibble = header >> 4;
+    if (chip.told == 0) {
+        uint32_t least = flash_map_least_flash(firmware);
+        chip.told = named > least ? named : least;
+    }
+    chip.flash_size = chip.flash_size != 0 ? chip.flash_size : chip.told;
+    return chip;
+}
+
+static bool find_claims(struct claims *claims, const struct firmware *firmware, uint32_t flash_size, uint32_t told,
+                        struct claims_chip *chip) {
+    *chip = (struct claims_chip){0};
+    *claims = (struct claims){0};
+    if (firmware->image.kind != ONESLOT_IMAGE_ESP32) {
+        *chip = chip_of(firmware, flash_size, told);
+        claims_of(claims, firmware, chip);
+    }
+    return claims->count > 0;
+}
+
+void info_claims_json(struct json *json, const struct firmware *firmware, uint32_t flash_size, uint32_t told) {
+    struct claims claims;
+    struct claims_chip chip;
+    find_claims(&claims, firmware, flash_size, told, &chip);
+    json_array(json, "claims");
+    for (uint32_t index = 0; index < claims.count; index++) {
+        const struct claim *claim = &claims.claim[index];
+        json_object(json, NULL);
+        json_string(json, "kind", claim_kind_name(claim->kind));
+        json_number(json, "address", claim->from);
+        json_number(json, "size", claim->to - claim->from);
+        json_string(json, "what", claim->what);
+        json_string(json, "when", claim->when);
+        json_bool(json, "certain", claim->certain);
+        json_string(json, "source", claim->source);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
+void info_claims_text(const struct firmware *firmware, uint32_t flash_size, uint32_t told) {
+    struct claims claims;
+    struct claims_chip chip;
+    char size[24];
+    if (!find_claims(&claims, firmware, flash_size, told, &chip)) {
+        return;
+    }
+    printf("  claims    on a chip whose header tells of %s:\n", size_text(chip.told, size));
+    for (uint32_t index = 0; index < claims.count; index++) {
+        const struct claim *claim = &claims.claim[index];
+        printf("    0x%06x - 0x%06x  %s%s; %s\n", claim->from, claim->to, claim->what,
+               claim->certain ? "" : " (guessed)", claim->when);
     }
 }
 

@@ -14,6 +14,11 @@ void info_firmware_json(struct json *json, const struct firmware *firmware);
 /// A heading, and below it lines that begin with two spaces.
 void info_firmware_text(const struct firmware *firmware);
 
+/// What the firmware claims of the flash of an ESP8266; nothing where it claims nothing. `told` is the size of flash
+/// that the header tells of; 0 = as the image itself says.
+void info_claims_json(struct json *json, const struct firmware *firmware, uint32_t flash_size, uint32_t told);
+void info_claims_text(const struct firmware *firmware, uint32_t flash_size, uint32_t told);
+
 /// What `info` tells of a file system.
 struct info_files {
     enum oneslot_error error;

@@ -62,54 +62,109 @@ static struct oneslot_partition *find(struct plan *plan, uint8_t type, int subty
 
 /// Default maps: what the firmware and its SDK use, without the parts of Oneslot.
 
-static bool refuse_small_micropython(struct plan *plan, uint32_t file_system) {
-    uint32_t end = firmware_end(plan);
-    uint32_t between = file_system > end ? file_system - end : 0;
-    return refuse(
-        plan, ONESLOT_ERROR_IMAGE_TOO_LARGE,
-        "this MicroPython leaves too little room: the firmware ends at 0x%x, its file system begins at 0x%x, "
-        "%u bytes lie between, %u are needed. What would help: a chip of 2 MB or more with the generic build, "
-        "whose file system begins at 0x100000; or a firmware built with its file system from 0x%x on; or a "
-        "map of your own (--map)",
-        end, file_system, between, PLAN_RESERVED, end + PLAN_RESERVED + ONESLOT_SECTOR_SIZE);
+static const struct claim *files_claim(const struct plan *plan) {
+    return claims_find(&plan->claims, CLAIM_FILES);
 }
 
-/// Builds up to 1.11 keep a FAT from the end of the firmware to the end of the chip, which no map can tell them.
-static void add_old_micropython(struct plan *plan, uint32_t user_start) {
-    uint32_t start = user_start + ONESLOT_SECTOR_SIZE;
-    uint32_t end = MEGABYTE - PLAN_RESERVED;
-    add(plan, "native", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_NATIVE, user_start, start);
-    add(plan, "fat", ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_FAT, start, end);
-    add(plan, "littlefs", ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_LITTLEFS, MEGABYTE, plan->sdk_size - SDK_SIZE);
+/// Where the firmware's own files begin, with the sector for native code in front of them.
+static uint32_t files_start(const struct plan *plan) {
+    const struct claim *native = claims_find(&plan->claims, CLAIM_NATIVE);
+    return native != NULL ? native->from : files_claim(plan)->from;
+}
+
+/// Whether Oneslot can lie behind the end of the flash that the firmware is told of.
+static bool room_behind(const struct plan *plan) {
+    return plan->claims.to_header_end && plan->flash_size > plan->sdk_size;
+}
+
+static const char *advice(const struct plan *plan) {
+    bool nodemcu = plan->firmware->maker == FIRMWARE_NODEMCU;
+    if (plan->flash_size <= (nodemcu ? MEGABYTE / 2 : MEGABYTE)) {
+        return nodemcu
+                   ? "a chip of 1 MB or more"
+                   : "a chip of 2 MB or more, of which the firmware is told less; or the generic build of MicroPython "
+                     "1.13 or later, whose file system begins at 0x100000, on one of 2 MB or more";
+    }
+    return nodemcu ? "--flash-header keep, with which its SPIFFS ends where its image says"
+                   : "no --flash-header: then it is told of less flash than the chip has, and Oneslot lies behind that";
+}
+
+static bool refuse_claimed(struct plan *plan) {
+    const struct claim *files = files_claim(plan);
+    uint32_t end = firmware_end(plan);
+    uint32_t start = files_start(plan);
+    if (plan->claims.mends_header) {
+        return refuse(
+            plan, ONESLOT_ERROR_IMAGE_CLAIMS,
+            "this firmware leaves no room for Oneslot: its file system (%s) takes 0x%x to 0x%x, all up to the "
+            "end of the chip, and a header that tells of less it corrects by itself, in Oneslot's sector. "
+            "What would help: MicroPython 1.9 or later",
+            files->what, files->from, files->to);
+    }
+    return refuse(plan, ONESLOT_ERROR_IMAGE_CLAIMS,
+                  "this firmware leaves too little room: it ends at 0x%x, its file system (%s) takes 0x%x to 0x%x, %u "
+                  "bytes lie between, %u are needed. What would help: %s; or a firmware built with its file system "
+                  "from 0x%x on; or a map of your own (--map)",
+                  end, files->what, files->from, files->to, start > end ? start - end : 0, PLAN_RESERVED, advice(plan),
+                  end + PLAN_RESERVED + files->from - start);
+}
+
+/// A file system of Oneslot's own, behind what the firmware is told of and clear of what it writes there.
+static void add_own_files(struct plan *plan) {
+    uint32_t start = plan->sdk_size;
+    uint32_t end = plan->flash_size;
+    if (plan->flash_size > MEGABYTE) {
+        start = (start > MEGABYTE ? start : MEGABYTE) + PLAN_RESERVED;
+    } else {
+        end -= PLAN_RESERVED;
+    }
+    for (uint32_t index = 0; index < plan->claims.count; index++) {
+        uint32_t from = plan->claims.claim[index].from;
+        end = from >= start && from < end ? from : end;
+    }
+    add(plan, "littlefs", ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_LITTLEFS, start, end);
     plan_warn(
         plan,
-        "this MicroPython %s has a FAT of its own from 0x%x to the end of the chip. Its part from 0x%x on is taken "
-        "here: keep fewer than %u bytes of files on the FAT. The littlefs is Oneslot's alone; write to it with "
-        "'oneslot fs put'. MicroPython 1.13 and later has littlefs itself",
-        plan->firmware->version, start, end, end - start);
+        "the firmware keeps its own files on %s from 0x%x to 0x%x, which Oneslot does not read: the littlefs from "
+        "0x%x on is Oneslot's alone, 'oneslot fs put' writes to it",
+        files_claim(plan)->what, files_claim(plan)->from, files_claim(plan)->to, start);
+}
+
+/// Of a firmware whose files take all up to the end of the flash that its header tells of.
+static bool add_claimed(struct plan *plan, const char *label, uint8_t subtype) {
+    const struct claim *files = files_claim(plan);
+    uint32_t system = plan->firmware->maker == FIRMWARE_NODEMCU ? plan->sdk_size - 0x4000 : plan->sdk_size - SDK_SIZE;
+    if (files->from < MEGABYTE && !room_behind(plan) && files_start(plan) < firmware_end(plan) + PLAN_RESERVED) {
+        return refuse_claimed(plan);
+    }
+    if (files_start(plan) < files->from) {
+        add(plan, "native", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_NATIVE, files_start(plan), files->from);
+    }
+    add(plan, label, ONESLOT_TYPE_DATA, subtype, files->from, files->to);
+    add(plan, "system", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_SYSTEM, system, plan->sdk_size);
+    if (subtype == ONESLOT_SUBTYPE_DATA_LITTLEFS) {
+        return true;
+    }
+    if (!room_behind(plan)) {
+        return refuse_claimed(plan); // Oneslot could lie in front of the files, and nothing to upgrade from anywhere
+    }
+    add_own_files(plan);
+    return true;
 }
 
 static bool add_micropython(struct plan *plan) {
-    bool old = plan->firmware->version[0] != 0 && !firmware_at_least(plan->firmware, 1, 12);
-    uint32_t start = firmware_micropython_file_system(plan->firmware);
     plan->file_system_kind = &file_system_micropython;
-    if (start < MEGABYTE && (plan->sdk_size <= MEGABYTE || !old)) {
-        return refuse_small_micropython(plan, start);
-    }
-    if (plan->sdk_size <= MEGABYTE) {
+    if (files_claim(plan) == NULL) {
         char size[24];
         return refuse(plan, ONESLOT_ERROR_IMAGE_TOO_LARGE,
-                      "this generic MicroPython keeps its file system from 0x100000 on, and ends at 0x%x: with %s of "
-                      "flash there is no room for any. A chip of 2 MB or more is needed",
-                      firmware_end(plan), size_text(plan->sdk_size, size));
+                      "this MicroPython keeps its file system from 0x%x on, and ends at 0x%x: with %s of flash there "
+                      "is no room for any. A chip of 2 MB or more is needed",
+                      claims_micropython_files(plan->firmware, NULL), firmware_end(plan),
+                      size_text(plan->sdk_size, size));
     }
-    if (old) {
-        add_old_micropython(plan, start - ONESLOT_SECTOR_SIZE);
-    } else {
-        add(plan, "vfs", ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_LITTLEFS, start, plan->sdk_size - SDK_SIZE);
-    }
-    add(plan, "system", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_SYSTEM, plan->sdk_size - SDK_SIZE, plan->sdk_size);
-    return true;
+    bool littlefs = claims_micropython_littlefs(plan->firmware);
+    return add_claimed(plan, littlefs ? "vfs" : "fat",
+                       littlefs ? ONESLOT_SUBTYPE_DATA_LITTLEFS : ONESLOT_SUBTYPE_DATA_FAT);
 }
 
 static bool add_arduino(struct plan *plan) {
@@ -163,10 +218,6 @@ static bool add_other(struct plan *plan) {
     plan->file_system_kind = &file_system_micropython;
     if (plan->firmware->image.kind == ONESLOT_IMAGE_USER1) {
         add_user1(plan);
-    } else if (plan->firmware->maker == FIRMWARE_NODEMCU) {
-        plan_warn(plan,
-                  "NodeMCU's own SPIFFS lies where its build or partition table says: keep it away from the regions "
-                  "below, or give their places with --map");
     }
     uint32_t system = plan->sdk_size - SDK_SIZE;
     uint32_t start = MEGABYTE;
@@ -192,6 +243,10 @@ static bool add_other(struct plan *plan) {
 static bool add_defaults(struct plan *plan) {
     if (plan->firmware->maker == FIRMWARE_MICROPYTHON) {
         return add_micropython(plan);
+    }
+    if (plan->firmware->maker == FIRMWARE_NODEMCU && files_claim(plan) != NULL) {
+        plan->file_system_kind = &file_system_micropython;
+        return add_claimed(plan, "spiffs", ONESLOT_SUBTYPE_DATA_SPIFFS);
     }
     return plan->firmware->image.kind == ONESLOT_IMAGE_ARDUINO ? add_arduino(plan) : add_other(plan);
 }
@@ -221,16 +276,47 @@ static void sort(struct plan *plan) {
     qsort(plan->map.partition, plan->map.count, sizeof plan->map.partition[0], by_address);
 }
 
+struct span {
+    uint32_t from;
+    uint32_t to;
+};
+
+static int by_start(const void *left, const void *right) {
+    const struct span *one = left;
+    const struct span *two = right;
+    return one->from < two->from ? -1 : one->from > two->from;
+}
+
+/// What is taken: by the map's regions, and by the firmware itself, but for the place of its second slot, which one
+/// slot has no use for.
+static size_t taken(const struct plan *plan, struct span *spans) {
+    size_t count = 0;
+    for (uint32_t index = 0; index < plan->map.count; index++) {
+        const struct oneslot_partition *region = &plan->map.partition[index];
+        spans[count++] = (struct span){region->address, region->address + region->size};
+    }
+    uint32_t claims = plan->given != NULL && plan->force ? 0 : plan->claims.count;
+    for (uint32_t index = 0; index < claims; index++) {
+        const struct claim *claim = &plan->claims.claim[index];
+        if (claim->kind != CLAIM_SECOND) {
+            spans[count++] = (struct span){claim->from, claim->to};
+        }
+    }
+    qsort(spans, count, sizeof *spans, by_start);
+    return count;
+}
+
 /// A place of `size` bytes behind the firmware: the lowest one beyond what is executed in place, else the highest one
 /// below. Returns false with the size of the largest gap.
-static bool find_gap(struct plan *plan, uint32_t size, uint32_t *address, uint32_t *largest) {
-    sort(plan);
+static bool find_gap(const struct plan *plan, uint32_t size, uint32_t *address, uint32_t *largest) {
+    struct span spans[ONESLOT_MAP_ENTRIES + CLAIMS_MAX];
+    size_t count = taken(plan, spans);
+    uint32_t end = room_behind(plan) ? plan->flash_size : plan->sdk_size;
     uint32_t from = firmware_end(plan);
     bool found = false;
     *largest = 0;
-    for (uint32_t index = 0; index <= plan->map.count; index++) {
-        const struct oneslot_partition *region = &plan->map.partition[index];
-        uint32_t to = index < plan->map.count ? region->address : plan->sdk_size;
+    for (size_t index = 0; index <= count; index++) {
+        uint32_t to = index < count && spans[index].from < end ? spans[index].from : end;
         if (to > from) {
             *largest = to - from > *largest ? to - from : *largest;
             uint32_t beyond = from > MEGABYTE ? from : MEGABYTE;
@@ -244,8 +330,8 @@ static bool find_gap(struct plan *plan, uint32_t size, uint32_t *address, uint32
                 found = true;
             }
         }
-        if (index < plan->map.count && region->address + region->size > from) {
-            from = region->address + region->size;
+        if (index < count && spans[index].to > from) {
+            from = spans[index].to;
         }
     }
     return found;
@@ -401,6 +487,9 @@ static void finish(struct plan *plan) {
 }
 
 bool plan_make(struct plan *plan) {
+    struct claims_chip chip = {
+        .flash_size = plan->flash_size, .told = plan->sdk_size, .nibble = plan->map_nibble, .files_at = plan->files_at};
+    claims_of(&plan->claims, plan->firmware, &chip);
     plan->map.count = 0;
     plan->warning_count = 0;
     plan->error = ONESLOT_ERROR_NONE;

@@ -4,8 +4,8 @@
 #ifndef ONESLOT_HOST_PLAN_H
 #define ONESLOT_HOST_PLAN_H
 
+#include "host/claims.h"
 #include "host/file_system.h"
-#include "host/firmware.h"
 #include "oneslot/layout.h"
 #include "oneslot/map.h"
 
@@ -21,7 +21,10 @@ struct plan {
     uint32_t sdk_size;  ///< as the header that is flashed says: the vendor's SDK keeps its sectors at the end of this
     uint8_t map_nibble; ///< header byte 3, high half, as flashed: tells boot_v1.x's maps apart
     const struct oneslot_map *given; ///< the user's own map; NULL for the default
+    uint32_t files_at;               ///< where the user says that the firmware's files begin; 0: as it tells itself
+    bool force;                      ///< with a map of the user's own: what the firmware claims is no obstacle
     /// Results.
+    struct claims claims;   ///< what the firmware will write by itself
     struct oneslot_map map; ///< by address
     struct oneslot_layout layout;
     const struct oneslot_partition *file_system; ///< NULL if there is none

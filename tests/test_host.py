@@ -227,10 +227,10 @@ class TestImage:
 
     def test_a_megabyte_build_is_refused_with_the_numbers_and_what_would_help(self, oneslot, tmp_path):
         (tmp_path / "fw").write_bytes(micropython(size=0x93000, file_system=0x99000))
-        for size in ("1MB", "4MB"):
-            result = oneslot("image", "fw", "--flash-size", size, "-o", "out", cwd=tmp_path)
-            assert result.status == 1 and not (tmp_path / "out").exists()
-            for part in ("0x94000", "0x99000", "20480", "49152", "2 MB", "--map", "0xa1000"):
+        for size, how in (("1MB", []), ("4MB", ["--flash-header", "chip"])):
+            result = oneslot("image", "fw", "--flash-size", size, *how, "-o", "out", "--json", cwd=tmp_path)
+            assert result.status == 1 and not (tmp_path / "out").exists() and result.error == "IMAGE_CLAIMS"
+            for part in ("0x94000", "0x99000", "16384", "49152", "--map", "0xa1000", how[0] if how else "2 MB"):
                 assert part in result.err
 
     def test_a_generic_build_on_a_megabyte_chip_is_refused(self, oneslot, old, tmp_path):
@@ -243,6 +243,33 @@ class TestImage:
         regions = {region["name"]: region for region in result.json["map"]}
         assert regions["fat"]["address"] == 0x99000 and regions["firmware"]["size"] == 0x97000
         assert "FAT" in result.err and result.json["warnings"]
+
+    @pytest.mark.parametrize("size, nibble, told", [("4MB", 3, 0x200000), ("2MB", 2, 0x100000), ("8MB", 4, 0x400000)])
+    def test_a_firmware_that_takes_all_is_told_of_less(self, oneslot, tmp_path, size, nibble, told):
+        (tmp_path / "fw").write_bytes(micropython("v1.10 on 2019-01-25", size=0x93000, file_system=0x99000))
+        result = oneslot.ok("image", "fw", "--flash-size", size, "-o", "out", "--json", cwd=tmp_path).json
+        regions = {region["name"]: region for region in result["map"]}
+        image = (tmp_path / "out").read_bytes()
+        assert regions["fat"]["address"] + regions["fat"]["size"] == told - 0x5000
+        assert min(regions[name]["address"] for name in ("displaced", "journal", "map", "installer")) == told
+        assert regions["littlefs"]["address"] == told + 0xC000, "behind what the firmware is told of"
+        assert image[3] >> 4 == image[told + 3] >> 4 == nibble, "in the loader's sector and in the displaced one"
+
+    def test_where_no_header_helps_it_is_refused_by_name(self, oneslot, tmp_path):
+        for version, size, word in (("v1.10 on 2019-01-25", "1MB", "2 MB"), ("v1.8.6 on 2016-11-10", "4MB", "1.9")):
+            (tmp_path / "fw").write_bytes(micropython(version, size=0x80000, file_system=0x99000))
+            result = oneslot("image", "fw", "--flash-size", size, "-o", "out", "--json", cwd=tmp_path)
+            assert result.status == 1 and result.error == "IMAGE_CLAIMS" and word in result.err
+            assert not (tmp_path / "out").exists()
+
+    def test_a_person_may_say_where_the_files_begin(self, oneslot, tmp_path):
+        (tmp_path / "fw").write_bytes(micropython(size=0x93000))
+        result = oneslot.ok("image", "fw", "--flash-size", "4MB", "--fs-at", "0xa2000", "-o", "out", "--json",
+                            cwd=tmp_path).json
+        regions = {region["name"]: region["address"] for region in result["map"]}
+        assert (regions["vfs"], regions["native"], regions["installer"]) == (0xA2000, 0xA1000, 0x99000)
+        assert result["map"] and oneslot("image", "fw", "--flash-size", "4MB", "--fs-at", "0xa2001", "-o", "out",
+                                         cwd=tmp_path).status == 2
 
     def test_an_image_without_proof_is_made_with_a_warning(self, oneslot, tmp_path):
         (tmp_path / "fw").write_bytes(plain())
@@ -282,9 +309,21 @@ class TestImage:
 
 
 class TestMap:
-    def make(self, oneslot, old, tmp_path, rows, size="4MB"):
+    def make(self, oneslot, old, tmp_path, rows, size="4MB", *options):
         (tmp_path / "map.csv").write_text(rows)
-        return oneslot("image", old, "--flash-size", size, "--map", "map.csv", "-o", "out", "--json", cwd=tmp_path)
+        return oneslot("image", old, "--flash-size", size, "--map", "map.csv", *options, "-o", "out", "--json",
+                       cwd=tmp_path)
+
+    def test_a_map_over_what_the_firmware_writes_needs_force(self, oneslot, old, tmp_path):
+        rows = "disp, oneslot, displaced, 0x200000, 4K\nfs, data, littlefs, 0x300000, 512K"
+        result = self.make(oneslot, old, tmp_path, rows)
+        assert result.status == 1 and result.error == "IMAGE_CLAIMS" and not (tmp_path / "out").exists()
+        for part in ("0x100000 to 0x3fb000", "'disp'", "0x200000", "--force"):
+            assert part in result.err
+        forced = self.make(oneslot, old, tmp_path, rows, "4MB", "--force")
+        assert forced.status == 0 and "Oneslot would be destroyed" in " ".join(forced.json["warnings"])
+        found = oneslot("map", "check", tmp_path / "out", "--json").json["maps"][0]
+        assert ("claims", "error") in {(row["rule"], row["weight"]) for row in found["findings"]} and not found["ok"]
 
     def test_a_map_is_taken_and_given_back(self, oneslot, old, tmp_path):
         result = self.make(oneslot, old, tmp_path, """
@@ -298,7 +337,7 @@ class TestMap:
             inst,oneslot,0x04,,32KiB,
             own,oneslot,user,,-0x210000,encrypted:readonly
             system, oneslot, system, 0x3fb000, 20K
-            """)
+            """, "4MB", "--force")
         assert result.status == 0, result
         regions = {region["name"]: (region["address"], region["size"]) for region in result.json["map"]}
         assert regions == {
@@ -308,14 +347,14 @@ class TestMap:
         csv = oneslot.ok("info", tmp_path / "out", "--csv").out
         assert "own, oneslot, user, 0x20c000, 0x4000, encrypted:readonly" in csv
         first = (tmp_path / "out").read_bytes()
-        assert self.make(oneslot, old, tmp_path, csv).status == 0
+        assert self.make(oneslot, old, tmp_path, csv, "4MB", "--force").status == 0
         assert (tmp_path / "out").read_bytes() == first, "a map that was written reads back to the same flash"
 
     def test_what_a_map_does_not_give_is_placed_in_a_gap(self, oneslot, old, tmp_path):
-        result = self.make(oneslot, old, tmp_path, "fs, data, littlefs, 0x80000, 0x200000")
+        result = self.make(oneslot, old, tmp_path, "fs, data, littlefs, 0x80000, 0x200000", "4MB", "--force")
         regions = {region["name"]: region["address"] for region in result.json["map"]}
         assert regions["displaced"] == 0x280000 and regions["installer"] == 0x284000, "beyond the first megabyte"
-        result = self.make(oneslot, old, tmp_path, "fs, data, littlefs, 0x80000, -4M")
+        result = self.make(oneslot, old, tmp_path, "fs, data, littlefs, 0x80000, -4M", "4MB", "--force")
         regions = {region["name"]: region["address"] for region in result.json["map"]}
         assert regions["displaced"] == 0x74000 and regions["firmware"] == 0x1000, "else as high as there is room"
 
@@ -600,8 +639,8 @@ class TestRealFirmware:
         assert result.status == 1 and result.error == "IMAGE_CHIP" and chip in result.err
 
     @pytest.mark.parametrize("name, size, file_system", [
-        ("mp8266-v1.23.0", "4MB", (0x100000, 0x3FB000)), ("mp8266-v1.9.4", "4MB", (0x100000, 0x3FB000)),
-        ("nodemcu-20150107", "4MB", (0x100000, 0x3FB000)), ("nodemcu-20150106", "1MB", (0x7C000, 0xFB000)),
+        ("mp8266-v1.23.0", "4MB", (0x100000, 0x3FB000)), ("mp8266-v1.9.4", "4MB", (0x20C000, 0x3FC000)),
+        ("nodemcu-20150107", "4MB", (0x10C000, 0x400000)), ("nodemcu-20150106", "1MB", (0x80000, 0xF4000)),
         ("wled8266-0.14.2", "4MB", (0x300000, 0x3FA000)), ("at8266-user1-3.0.4", "4MB", (0x100000, 0x1FB000)),
     ])
     def test_it_becomes_a_flash_image(self, oneslot, firmware, tmp_path, name, size, file_system):
@@ -632,9 +671,35 @@ class TestRealFirmware:
     def test_the_stock_megabyte_micropython_is_refused_with_the_numbers(self, oneslot, firmware, tmp_path):
         result = oneslot("image", firmware / "mp8266-1m-v1.22.2.bin", "--flash-size", "1MB", "-o", tmp_path / "out")
         assert result.status == 1
-        for part in ("0x94000", "0x99000", "20480", "49152"):
+        for part in ("0x94000", "0x99000", "16384", "49152"):
             assert part in result.err
 
     def test_a_sketch_for_a_larger_chip_is_refused(self, oneslot, firmware, tmp_path):
         result = oneslot("image", firmware / "wled8266-0.14.2.bin", "--flash-size", "2MB", "-o", tmp_path / "out")
         assert result.status == 1 and "0x300000" in result.err
+
+
+def claims_of(result):
+    return {(claim["kind"], claim["address"], claim["address"] + claim["size"]): claim
+            for claim in result["claims"]}
+
+
+@pytest.mark.parametrize("name, expected", [
+    ("mp8266-1m-v1.22.1", {("native", 0x98000, 0x99000), ("files", 0x99000, 0xFB000)}),
+    ("mp8266-v1.24.0", {("files", MEGABYTE, 0x1FB000)}), ("mp8266-iot-20200701", {("files", MEGABYTE, 0x1FB000)}),
+    ("mp8266-v1.9.4", {("native", 0x98000, 0x99000), ("files", 0x99000, 0xFB000)}),
+    ("mp8266-v1.10", {("native", 0x98000, 0x99000), ("files", 0x99000, 0xFB000)}),
+    # Seen on an emulated chip: 0x89000, not 0x90000.
+    ("mp8266-v1.8.2-39", {("files", 0x89000, 0xFC000)}),
+    ("wled8266-0.14.3", {("files", 0x300000, 0x3FA000), ("settings", 0x3FB000, 0x3FC000),
+                         ("rf-cal", 0x3FC000, 0x3FD000)}),
+    ("at8266-user1-3.0.5", {("rf-cal", 0x1FB000, 0x1FC000), ("phy-init", 0x1FC000, 0x1FD000),
+                            ("settings", 0xFD000, MEGABYTE), ("second-slot", 0x101000, 0x1E1000)}),
+])
+def test_info_tells_what_a_real_firmware_claims(oneslot, firmware, name, expected):
+    result = oneslot.ok("info", firmware / f"{name}.bin", "--json").json
+    claims = claims_of(result)
+    assert expected <= set(claims)
+    assert all(claims[key]["certain"] and claims[key]["source"] for key in expected)
+    if name.startswith("mp8266"):
+        assert {key for key in claims if key[0] in ("files", "native")} == expected

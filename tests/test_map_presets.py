@@ -308,7 +308,7 @@ IMPLIED = [  # file, size of flash, regions that must be there
     ("mp8266-iot-20200701.bin", 4, {"vfs": (MIB, 0x3FB000)}),
     ("mp8266-1m-v1.22.1.bin", 1, {"firmware": (0, 0x98000), "native": (0x98000, 0x99000), "vfs": (0x99000, 0xFB000)}),
     ("mp8266-v1.10.bin", 4, {"native": (0x98000, 0x99000), "vfs": (0x99000, 0x3FB000)}),
-    ("mp8266-v1.8.2-39.bin", 1, {"vfs": (0x91000, 0xFC000), "system": (0xFC000, MIB)}),
+    ("mp8266-v1.8.2-39.bin", 1, {"vfs": (0x89000, 0xFC000), "system": (0xFC000, MIB)}),
     ("wled8266-0.14.2.bin", 4, {"littlefs": (0x300000, 0x3FA000), "eeprom": (0x3FB000, 0x3FC000)}),
     ("nodemcu-20150107.bin", 1, {"spiffs": (0x5C000, 0xFC000)}),
 ]

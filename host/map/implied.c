@@ -1,4 +1,5 @@
 #include "host/map/implied.h"
+#include "host/claims.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,16 +44,17 @@ static void add_files(struct flash_map *map, const char *label, uint8_t subtype,
 
 static void imply_micropython(struct flash_map *map, const struct firmware *firmware) {
     uint32_t system = map->flash_size - flash_map_system(map);
-    uint32_t start = firmware_micropython_file_system(firmware);
-    uint8_t files = firmware_has_littlefs(firmware) ? ONESLOT_SUBTYPE_DATA_LITTLEFS : ONESLOT_SUBTYPE_DATA_FAT;
+    uint32_t start = claims_micropython_files(firmware, NULL);
+    uint8_t files = claims_micropython_littlefs(firmware) ? ONESLOT_SUBTYPE_DATA_LITTLEFS : ONESLOT_SUBTYPE_DATA_FAT;
     map->irom = 0x9000;
     // modules/flashbdev.py: no file system on less than 1 MiB.
     if (map->flash_size < MEGABYTE) {
         add_firmware(map, system);
     } else {
-        uint32_t code = start < MEGABYTE ? start - ONESLOT_SECTOR_SIZE : MEGABYTE;
+        bool native = start < MEGABYTE && firmware_at_least(firmware, 1, 9);
+        uint32_t code = native ? start - ONESLOT_SECTOR_SIZE : least(start, MEGABYTE);
         add_firmware(map, least(code, system));
-        if (start < MEGABYTE) {
+        if (native) {
             add(map, "native", ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_NATIVE, code, start);
         }
         add_files(map, "vfs", files, start, system);
@@ -108,7 +110,7 @@ static void imply_other(struct flash_map *map) {
     snprintf(map->note, sizeof map->note, "unknown firmware: the program's megabyte and the SDK's sectors");
 }
 
-static uint8_t sdk_of(const struct firmware *firmware) {
+uint8_t flash_map_sdk_of(const struct firmware *firmware) {
     char major = firmware->sdk[0];
     if (major >= '0' && major <= '3') {
         return major == '0' ? 1 : (uint8_t)(major - '0');
@@ -118,7 +120,7 @@ static uint8_t sdk_of(const struct firmware *firmware) {
 }
 
 uint32_t flash_map_least_flash(const struct firmware *firmware) {
-    bool beyond = firmware->maker == FIRMWARE_MICROPYTHON && firmware_micropython_file_system(firmware) >= MEGABYTE;
+    bool beyond = firmware->maker == FIRMWARE_MICROPYTHON && claims_micropython_files(firmware, NULL) >= MEGABYTE;
     uint32_t least_size = beyond ? 2 * MEGABYTE : MEGABYTE / 2;
     while (least_size < firmware->image.target + firmware->size + SDK_SIZE) {
         least_size *= 2;
@@ -128,7 +130,7 @@ uint32_t flash_map_least_flash(const struct firmware *firmware) {
 
 void flash_map_imply(struct flash_map *map, const struct firmware *firmware) {
     map->map.count = 0;
-    map->sdk = map->sdk != 0 ? map->sdk : sdk_of(firmware);
+    map->sdk = map->sdk != 0 ? map->sdk : flash_map_sdk_of(firmware);
     snprintf(map->note, sizeof map->note, "as %s%s%s has it", firmware_maker_text(firmware->maker),
              firmware->version[0] != 0 ? " " : "", firmware->version);
     if (firmware->image.kind == ONESLOT_IMAGE_USER1) {

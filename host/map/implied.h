@@ -14,6 +14,9 @@ void flash_map_imply(struct flash_map *map, const struct firmware *firmware);
 /// The smallest flash that a firmware is for: it fits, and has a file system if it keeps one.
 uint32_t flash_map_least_flash(const struct firmware *firmware);
 
+/// The major version of the SDK that a firmware was built with, as far as it tells; else the usual one of its kind.
+uint8_t flash_map_sdk_of(const struct firmware *firmware);
+
 /// The firmware at flash 0 (or behind boot_v1.x, at 0x1000) of a dump. Returns false when there is none that is known.
 bool flash_map_firmware_at(struct firmware *firmware, uint8_t *bytes, uint32_t size);
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/claims.h"
 #include "host/firmware.h"
 #include "host/loader.h"
 #include "host/map/move.h"
@@ -205,7 +206,7 @@ static void warn_file_system(const struct move *move, const struct application *
     const struct oneslot_partition *from = oneslot_map_file_system(&move->from->map);
     const struct oneslot_partition *to = oneslot_map_file_system(&move->to->map);
     const struct firmware *firmware = &application->firmware;
-    uint32_t start = firmware->maker == FIRMWARE_MICROPYTHON ? firmware_micropython_file_system(firmware) : 0;
+    uint32_t start = firmware->maker == FIRMWARE_MICROPYTHON ? claims_micropython_files(firmware, NULL) : 0;
     uint32_t end;
     if (firmware->image.kind == ONESLOT_IMAGE_ARDUINO && !firmware_arduino_file_system(firmware, &start, &end)) {
         start = 0;

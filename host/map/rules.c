@@ -111,6 +111,8 @@ static const struct flash_map_rule RULE_TABLE[RULE_COUNT] = {
                           "esptool, targets/esp8266.py, FLASH_SIZES; ESP8266 SDK, system_get_flash_size_map()"},
     [RULE_FIRMWARE_FS] = {"firmware-file-system", "The file system lies where the firmware was built to look for it.",
                           "MicroPython, modules/flashbdev.py; esp8266/Arduino, cores/esp8266/flash_hal.h (_FS_start)"},
+    [RULE_CLAIMS] = {"claims", "Nothing that the firmware writes by itself lies over a part of Oneslot.",
+                     "'oneslot info' of the firmware: its claims, each with its source in --json"},
     [RULE_BOOTLOADER] =
         {"bootloader",
          "The second-stage boot loader lies at 0x1000 (ESP32, S2), 0x2000 (C5, H4, P4, S31) or 0 (the others), "

@@ -48,6 +48,7 @@ enum rule {
     RULE_CODE_OVERLAP,
     RULE_HEADER_SIZE,
     RULE_FIRMWARE_FS,
+    RULE_CLAIMS,
     RULE_BOOTLOADER,
     RULE_FIRST_PARTITION,
     RULE_APP_ALIGNMENT,
@@ -100,6 +101,10 @@ const struct oneslot_partition *region_at(const struct oneslot_map *map, uint32_
 /// Bytes at the end of flash that are the SDK's: also where the map shows that an Arduino sketch gave one sector to the
 /// EEPROM library.
 uint32_t rules_system(const struct flash_map *map);
+
+/// The size of flash that the SDK believes: where the map's system region ends, if that is a size of flash, else the
+/// whole.
+uint32_t rules_told(const struct flash_map *map);
 
 /// By file.
 void rules_table(struct check *check);

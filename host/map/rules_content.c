@@ -252,17 +252,23 @@ static void check_layout(struct check *check) {
 static void check_phy(struct check *check) {
     const struct flash_map *map = check->map;
     uint32_t named;
-    uint32_t at = map->flash_size - 0x4000;
+    uint32_t told = rules_told(map);
+    uint32_t at = told - 0x4000;
     flash_size_name(map->bytes[3] >> 4, &named);
-    if (named != map->flash_size || map->flash_size != map->size || (rules_system(map) == 0x4000 && map->sdk != 1)) {
+    if (named != told || map->flash_size != map->size || (rules_system(map) == 0x4000 && map->sdk != 1)) {
         return; // elsewhere, as the header says, or in the program (Arduino)
     }
     for (uint32_t index = 0; index < map->map.count; index++) {
         const struct oneslot_partition *region = &map->map.partition[index];
         at = region_is_phy(region) && region_end(region) <= map->size ? region->address : at;
     }
-    if (map->system_sectors == 3 && at == map->flash_size - 0x4000) {
+    if (map->system_sectors == 3 && at == told - 0x4000) {
         return; // moved, nobody says where
+    }
+    for (size_t index = 0; index < check->count; index++) {
+        if (strcmp(check->findings[index].rule, flash_map_rule(RULE_CONTENT_PHY)->name) == 0) {
+            return; // the firmware there needs them, and that was said
+        }
     }
     if (map->bytes[at] != 0x05 && !erased(map->bytes + at, 128)) {
         rules_report(check, RULE_CONTENT_PHY, FLASH_MAP_WARNING, at, ONESLOT_SECTOR_SIZE,

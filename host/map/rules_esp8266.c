@@ -122,13 +122,44 @@ static void check_romfs(struct check *check, const struct oneslot_partition *reg
     }
 }
 
+/// What the header in a dump tells; 0: there is none.
+static uint32_t header_size(const struct flash_map *map) {
+    uint32_t named = 0;
+    if (map->bytes != NULL && map->origin == FLASH_MAP_DUMP) {
+        flash_size_name(map->bytes[3] >> 4, &named);
+    }
+    return named;
+}
+
+uint32_t rules_told(const struct flash_map *map) {
+    uint32_t told = 0;
+    uint32_t named = header_size(map);
+    for (uint32_t index = 0; index < map->map.count; index++) {
+        const struct oneslot_partition *region = &map->map.partition[index];
+        uint64_t end = region_end(region);
+        bool size = end >= 0x80000 && end <= map->flash_size && (end & (end - 1)) == 0;
+        if (region_is(region, ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_SYSTEM) && size && end > told &&
+            (named == 0 || named == end)) {
+            told = (uint32_t)end;
+        }
+    }
+    return told != 0 ? told : map->flash_size;
+}
+
 uint32_t rules_system(const struct flash_map *map) {
     uint32_t system = flash_map_system(map);
-    if (map->system_sectors == 0 && system == 0x5000 && map->flash_size > system) {
-        const struct oneslot_partition *region = region_at(&map->map, map->flash_size - system);
+    uint32_t told = rules_told(map);
+    if (map->system_sectors == 0 && system == 0x5000 && told > system) {
+        const struct oneslot_partition *region = region_at(&map->map, told - system);
         if (region != NULL && strcmp(region->label, "eeprom") == 0 &&
-            region_end(region) == map->flash_size - system + ONESLOT_SECTOR_SIZE) {
+            region_end(region) == told - system + ONESLOT_SECTOR_SIZE) {
             return system - ONESLOT_SECTOR_SIZE;
+        }
+        // NodeMCU of SDK 1, in a flash that was made for it.
+        if (region != NULL && map->origin == FLASH_MAP_DUMP && map->sdk == 0 &&
+            region_is(region, ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_SPIFFS) &&
+            region_end(region) == told - flash_map_system_size(1)) {
+            return flash_map_system_size(1);
         }
     }
     return system;
@@ -148,16 +179,16 @@ static const char *sdk_text(const struct flash_map *map, char text[40]) {
 static void check_in_system(struct check *check, const struct oneslot_partition *region) {
     const struct flash_map *map = check->map;
     uint32_t system = rules_system(map);
-    uint64_t start = map->flash_size - system;
+    uint32_t told = rules_told(map);
+    uint64_t start = told - system;
     char sdk[40];
-    if (region_end(region) > start && region->address < map->flash_size && region->size != 0 &&
-        !region_is_system(region)) {
+    if (region_end(region) > start && region->address < told && region->size != 0 && !region_is_system(region)) {
         uint32_t from = region->address > start ? region->address : (uint32_t)start;
-        rules_report(check, RULE_SYSTEM_SECTORS, FLASH_MAP_ERROR, from, map->flash_size - from,
+        rules_report(check, RULE_SYSTEM_SECTORS, FLASH_MAP_ERROR, from, told - from,
                      "'%s' (0x%x to 0x%llx) lies in the last %u sectors (0x%llx to 0x%x), where %s keeps its own data "
                      "and writes it unasked: it must end at 0x%llx",
                      region->label, region->address, (unsigned long long)region_end(region),
-                     system / ONESLOT_SECTOR_SIZE, (unsigned long long)start, map->flash_size, sdk_text(map, sdk),
+                     system / ONESLOT_SECTOR_SIZE, (unsigned long long)start, told, sdk_text(map, sdk),
                      (unsigned long long)start);
     }
 }
@@ -166,11 +197,12 @@ static void check_in_system(struct check *check, const struct oneslot_partition 
 static void check_listed(struct check *check) {
     const struct flash_map *map = check->map;
     uint32_t system = rules_system(map);
-    uint32_t start = map->flash_size - system;
+    uint32_t told = rules_told(map);
+    uint32_t start = told - system;
     uint32_t free_sectors = 0;
     uint32_t first = 0;
     char sdk[40];
-    for (uint32_t at = start; at < map->flash_size; at += ONESLOT_SECTOR_SIZE) {
+    for (uint32_t at = start; at < told; at += ONESLOT_SECTOR_SIZE) {
         if (region_at(&map->map, at) == NULL) {
             first = free_sectors == 0 ? at : first;
             free_sectors++;
@@ -180,12 +212,12 @@ static void check_listed(struct check *check) {
         rules_report(check, RULE_SYSTEM_LISTED, FLASH_MAP_ADVICE, start, system,
                      "the last %u sectors (0x%x to 0x%x) are the SDK's, and the map does not say so: a region of type "
                      "oneslot, subtype system keeps others away",
-                     system / ONESLOT_SECTOR_SIZE, start, map->flash_size);
+                     system / ONESLOT_SECTOR_SIZE, start, told);
     } else if (free_sectors > 0) {
         rules_report(check, RULE_SYSTEM_SIZE, FLASH_MAP_WARNING, first, free_sectors * ONESLOT_SECTOR_SIZE,
                      "%s takes the last %u sectors (0x%x to 0x%x), and %u of them, from 0x%x on, %s in no region: "
                      "list them, or they will be used for something else",
-                     sdk_text(map, sdk), system / ONESLOT_SECTOR_SIZE, start, map->flash_size, free_sectors, first,
+                     sdk_text(map, sdk), system / ONESLOT_SECTOR_SIZE, start, told, free_sectors, first,
                      free_sectors == 1 ? "is" : "are");
     }
 }
@@ -210,6 +242,9 @@ static void check_system_place(struct check *check, const struct oneslot_partiti
         }
     }
     bool smaller = end >= 0x80000 && (end & (end - 1)) == 0;
+    if (smaller && header_size(map) == end) {
+        return; // and so it says
+    }
     rules_report(check, RULE_SYSTEM_PLACE, smaller ? FLASH_MAP_WARNING : FLASH_MAP_ERROR, region->address, region->size,
                  smaller ? "'%s' ends at 0x%llx, and the flash at 0x%x: right only as long as the header at flash 0 "
                            "says the smaller size"
@@ -219,7 +254,7 @@ static void check_system_place(struct check *check, const struct oneslot_partiti
 
 static void check_rf_cal(struct check *check, const struct oneslot_partition *region) {
     const struct flash_map *map = check->map;
-    uint32_t place = map->flash_size - (rules_system(map) == 0x4000 && map->sdk != 1 ? 0x4000 : 0x5000);
+    uint32_t place = rules_told(map) - (rules_system(map) == 0x4000 && map->sdk != 1 ? 0x4000 : 0x5000);
     if (!region_is_rf_cal(region) || region->address == place) {
         return;
     }
@@ -231,7 +266,7 @@ static void check_rf_cal(struct check *check, const struct oneslot_partition *re
 
 static void check_phy(struct check *check, const struct oneslot_partition *region) {
     const struct flash_map *map = check->map;
-    uint32_t place = map->flash_size - 0x4000;
+    uint32_t place = rules_told(map) - 0x4000;
     if (!region_is_phy(region) || region->address == place) {
         return;
     }
@@ -256,12 +291,12 @@ static void check_moved(struct check *check) {
         rf_cal = rf_cal || region_is_rf_cal(&map->map.partition[index]);
     }
     if (map->system_sectors == 3 && !rf_cal) {
-        rules_report(check, RULE_RF_CAL, FLASH_MAP_WARNING, map->flash_size - 0x3000, 0x3000,
+        rules_report(check, RULE_RF_CAL, FLASH_MAP_WARNING, rules_told(map) - 0x3000, 0x3000,
                      "only three sectors at the end are the SDK's, and no region 'rf_cal' says where RF calibration "
                      "lies instead");
     }
     if (map->system_sectors == 3 && !phy) {
-        rules_report(check, RULE_PHY_INIT, FLASH_MAP_WARNING, map->flash_size - 0x3000, 0x3000,
+        rules_report(check, RULE_PHY_INIT, FLASH_MAP_WARNING, rules_told(map) - 0x3000, 0x3000,
                      "only three sectors at the end are the SDK's, and no region of type data, subtype phy says where "
                      "the PHY init data lies instead");
     }

@@ -6,6 +6,7 @@
 
 #include "host/bytes.h"
 #include "host/esp32.h"
+#include "host/fit.h"
 #include "host/map/implied.h"
 #include "host/map/rules.h"
 #include "host/size.h"
@@ -153,7 +154,7 @@ static void check_header(struct check *check, const struct rules_image *image) {
                      "the header says %s, and the chip has %s: the SDK would look for its sectors past the end. Flash "
                      "it with esptool's --flash-size",
                      name, size_text(map->flash_size, size));
-    } else if (bytes < map->flash_size) {
+    } else if (bytes < map->flash_size && !(image->from_flash && bytes == rules_told(map))) {
         rules_report(check, RULE_HEADER_SIZE, image->from_flash ? FLASH_MAP_WARNING : FLASH_MAP_ADVICE, at, 4,
                      "the header says %s, and the chip has %s: %s", name, size_text(map->flash_size, size),
                      image->from_flash ? "the SDK keeps its sectors at the end of the smaller size, in the middle of "
@@ -171,15 +172,15 @@ static void check_file_system(struct check *check, const struct rules_image *ima
     uint32_t end = 0;
     bool sure = true;
     if (firmware->maker == FIRMWARE_MICROPYTHON) {
-        start = firmware_micropython_file_system(firmware);
-        sure = start < RULES_MEGABYTE;
-        if (map->flash_size < RULES_MEGABYTE || !firmware_at_least(firmware, 1, 9)) {
-            return; // no file system, or an older one whose place is not known for sure
+        start = claims_micropython_files(firmware, &sure);
+        sure = sure || start < RULES_MEGABYTE;
+        if (rules_told(map) < RULES_MEGABYTE) {
+            return; // no file system
         }
     } else if (firmware->image.kind != ONESLOT_IMAGE_ARDUINO || !firmware_arduino_file_system(firmware, &start, &end)) {
         return;
     }
-    uint32_t system = map->flash_size - 0x5000;
+    uint32_t system = rules_told(map) - (start == 0x89000 ? 0x4000 : 0x5000);
     if (start >= system || end > system) {
         rules_report(check, RULE_FIRMWARE_FS, FLASH_MAP_ERROR, start, end > start ? end - start : 0,
                      "this firmware looks for its file system from 0x%x on%s, and the flash has room up to 0x%x: it "
@@ -195,7 +196,7 @@ static void check_file_system(struct check *check, const struct rules_image *ima
                      start, sure ? "" : " (unless it was built for another place)", region == NULL ? "nothing" : "'",
                      region == NULL ? "" : region->label, region == NULL ? "" : "'");
     }
-    if (firmware->maker == FIRMWARE_MICROPYTHON && start < RULES_MEGABYTE) {
+    if (firmware->maker == FIRMWARE_MICROPYTHON && start < RULES_MEGABYTE && firmware_at_least(firmware, 1, 9)) {
         const struct oneslot_partition *native = region_at(&map->map, start - ONESLOT_SECTOR_SIZE);
         if (native == NULL || !region_is(native, ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_NATIVE)) {
             rules_report(check, RULE_NATIVE_SECTOR, native == NULL ? FLASH_MAP_ADVICE : FLASH_MAP_WARNING,
@@ -203,6 +204,31 @@ static void check_file_system(struct check *check, const struct rules_image *ima
                          "this MicroPython writes native code to the sector at 0x%x; the map has %s%s%s there",
                          start - ONESLOT_SECTOR_SIZE, native == NULL ? "nothing" : "'",
                          native == NULL ? "" : native->label, native == NULL ? "" : "'");
+        }
+    }
+}
+
+/// What the firmware writes by itself, and what it needs, against Oneslot's parts and what the flash holds.
+static void check_fit(struct check *check, const struct rules_image *image) {
+    const struct flash_map *map = check->map;
+    struct fit fit;
+    uint8_t mode;
+    uint8_t header;
+    firmware_flash_header(&image->firmware, &mode, &header);
+    header = image->from_flash ? map->bytes[3] : header;
+    struct fit_device device = {
+        .chip = {.flash_size = map->flash_size, .told = rules_told(map), .nibble = header >> 4},
+        .map = &map->map,
+        .flash = image->from_flash ? map->bytes : NULL,
+    };
+    fit_check(&fit, &image->firmware, &device);
+    for (size_t index = 0; index < fit.count; index++) {
+        const struct fit_reason *reason = &fit.reason[index];
+        enum rule rule = reason->error == ONESLOT_ERROR_PHY_INIT ? RULE_CONTENT_PHY
+                         : reason->part                          ? RULE_CLAIMS
+                                                                 : RULE_FIRMWARE_IMAGE;
+        if (rule != RULE_FIRMWARE_IMAGE || reason->error != ONESLOT_ERROR_IMAGE_CLAIMS) {
+            rules_report(check, rule, FLASH_MAP_ERROR, reason->from, reason->to - reason->from, "%.390s", reason->text);
         }
     }
 }
@@ -267,6 +293,7 @@ static void check_esp8266(struct check *check) {
     if (image.known && !only_size && !is_for_esp32(&image)) {
         check_header(check, &image);
         check_file_system(check, &image);
+        check_fit(check, &image);
     }
     if (!image.known && check->firmware != NULL) {
         rules_report(check, RULE_FIRMWARE_IMAGE, FLASH_MAP_ERROR, 0, check->firmware->size,

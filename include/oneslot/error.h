@@ -61,11 +61,16 @@ extern "C" {
     X(IMAGE_REVISION, 54, "the image is for another revision of this chip")                                            \
     X(IMAGE_DIGEST, 55, "the image's SHA-256 is wrong")                                                                \
     X(IMAGE_NOT_KNOWN, 56, "the journal does not know which image runs, so it cannot be saved")                        \
+    X(IMAGE_PLACE, 57, "the image was linked for another place in flash")                                              \
+    X(IMAGE_CLAIMS, 58, "the firmware would write where Oneslot or another's files lie")                               \
+    X(IMAGE_COMBINED, 59, "the file holds several images in one")                                                      \
     /* the compressed stream of a package */                                                                           \
     X(PACKAGE_CODEC, 60, "the package is compressed in a way that is not known here, or needs more memory")            \
     X(PACKAGE_STREAM, 61, "the compressed stream is damaged")                                                          \
     X(PACKAGE_SHORT, 62, "the compressed stream ends before its image does")                                           \
     X(PACKAGE_SIZE, 63, "the compressed stream holds more than its package says")                                      \
+    /* what the firmware needs in flash */                                                                             \
+    X(PHY_INIT, 64, "the PHY init data that the firmware needs are not in the flash")                                  \
     /* what the chip and its boot loader ask of an image (ESP32 family) */                                             \
     X(IMAGE_BLOCK_REVISION, 67, "the image is for another revision of this chip's eFuse block")                        \
     X(IMAGE_UNSIGNED, 68, "the image has no signature, and the boot loader starts signed ones alone (Secure Boot)")    \

@@ -1,0 +1,267 @@
+/*
+ * Does an image fit a device? See fit.h.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/bytes.h"
+#include "host/fit.h"
+#include "host/size.h"
+#include "host/tool.h"
+
+#define WINDOW   0x40200000u
+#define MEGABYTE 0x100000u
+#define YAOTA_AT 0x3c000u
+/// So many constants with addresses of the window at the least, before anything is told from them.
+#define WITNESSES 32u
+
+static struct fit_reason *against(struct fit *fit, enum oneslot_error error, uint32_t from, uint32_t to,
+                                  const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+/// More reasons than there is room for replace the last one.
+static struct fit_reason *against(struct fit *fit, enum oneslot_error error, uint32_t from, uint32_t to,
+                                  const char *format, ...) {
+    fit->count -= fit->count == FIT_REASONS;
+    struct fit_reason *reason = &fit->reason[fit->count++];
+    *reason = (struct fit_reason){.error = error, .from = from, .to = to};
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason->text, sizeof reason->text, format, arguments);
+    va_end(arguments);
+    return reason;
+}
+
+/// Where its code was linked for.
+
+/// How many words of the image are addresses in the window that would lie in it if it were flashed at `address`.
+static uint32_t witnesses(const struct firmware *firmware, uint32_t address) {
+    uint32_t start = WINDOW + address;
+    uint32_t found = 0;
+    for (uint32_t offset = 0; offset + 4 <= firmware->size; offset += 4) {
+        uint32_t word = word_at(firmware->bytes + offset);
+        found += word >= start && word - start < firmware->size;
+    }
+    return found;
+}
+
+bool firmware_linked_for(const struct firmware *firmware, uint32_t *address) {
+    // yaota8266's second part; user2 of a map of two halves of 512 KiB, of one of 256 KiB.
+    static const uint32_t PLACES[] = {YAOTA_AT, 0x41000, 0x81000};
+    uint32_t own = firmware->image.target;
+    uint32_t best = witnesses(firmware, own);
+    *address = own;
+    for (size_t index = 0; index < sizeof PLACES / sizeof PLACES[0]; index++) {
+        uint32_t found = witnesses(firmware, PLACES[index]);
+        // Parts of the ranges are the same, so a few more are no proof.
+        if (found > best + best / 4) {
+            best = found;
+            *address = PLACES[index];
+        }
+    }
+    return best >= WITNESSES;
+}
+
+static void check_place(struct fit *fit, const struct firmware *firmware) {
+    uint32_t address;
+    uint32_t own = firmware->image.target;
+    if (!firmware_linked_for(firmware, &address) || address == own) {
+        return;
+    }
+    against(fit, ONESLOT_ERROR_IMAGE_PLACE, own, own + firmware->size,
+            "it was linked for 0x%x and would lie at 0x%x: its code would jump into nothing. What would help: %s",
+            address, own,
+            firmware->image.kind == ONESLOT_IMAGE_USER1 ? "the same firmware's user1 file"
+                                                        : "the file of that firmware that is flashed at 0");
+}
+
+/// Several files given as one.
+
+static bool begins_image(const struct firmware *firmware, uint32_t offset, uint8_t magic) {
+    return firmware->size > offset + 16 && firmware->bytes[offset] == magic;
+}
+
+static void check_combined(struct fit *fit, const struct firmware *firmware) {
+    const struct oneslot_image *image = &firmware->image;
+    if (image->kind != ONESLOT_IMAGE_PLAIN) {
+        return;
+    }
+    const struct oneslot_segment *last = &image->segment[image->boot_segments > 0 ? image->boot_segments - 1 : 0];
+    bool small = last->offset + last->length < ONESLOT_SECTOR_SIZE;
+    if (small && begins_image(firmware, ONESLOT_SECTOR_SIZE, 0xea)) {
+        against(fit, ONESLOT_ERROR_IMAGE_COMBINED, 0, firmware->size,
+                "it holds a boot loader (bytes 0 to 0xfff) and user1 (from 0x1000 on): give the rest from 0x1000 on as "
+                "the firmware, and the boot loader with --boot");
+    } else if (firmware->maker == FIRMWARE_MICROPYTHON && begins_image(firmware, YAOTA_AT, 0xe9)) {
+        against(fit, ONESLOT_ERROR_IMAGE_COMBINED, 0, firmware->size,
+                "it holds yaota8266 (bytes 0 to 0x3bfff) and a MicroPython for it (from 0x3c000 on), whose updates "
+                "write the first sector. What would help: the project's generic build of the same version");
+    }
+}
+
+/// Claims.
+
+static bool meet(const struct claim *claim, const struct oneslot_partition *region) {
+    return claim->from < region->address + region->size && region->address < claim->to;
+}
+
+static bool is_part(const struct oneslot_partition *region) {
+    return region->type == ONESLOT_TYPE_ONESLOT && region->subtype <= ONESLOT_SUBTYPE_INSTALLER;
+}
+
+static bool is_files(const struct oneslot_partition *region) {
+    return region->type == ONESLOT_TYPE_DATA && region->subtype >= ONESLOT_SUBTYPE_DATA_FAT &&
+           region->subtype <= ONESLOT_SUBTYPE_DATA_LITTLEFS;
+}
+
+/// The firmware's own files, where the map has them: the same beginning, and no further than the map's end.
+static bool is_its_own(const struct claim *claim, const struct oneslot_partition *region) {
+    return claim->kind == CLAIM_FILES && claim->from == region->address && claim->to <= region->address + region->size;
+}
+
+static const char *remedy(const struct claim *claim, const struct claims *claims) {
+    if (claim->kind == CLAIM_FILES && claims->to_header_end) {
+        return "a build whose files begin where this map has them; or a flash image made anew from this firmware "
+               "('oneslot image'), with a header that tells of less flash than the chip has";
+    }
+    return "a build for this flash map, or a flash image made anew from this firmware ('oneslot image')";
+}
+
+/// Whether the claim and the region go together: nothing of Oneslot's there, no files of another.
+static bool harmless(const struct claim *claim, const struct oneslot_partition *region) {
+    if (!meet(claim, region) || claim->kind == CLAIM_SECOND) {
+        return true;
+    }
+    if (is_part(region)) {
+        return false;
+    }
+    // The SDK reads the init data, and does not write them; the ROM's place is written only where it is erased.
+    return !is_files(region) || is_its_own(claim, region) || claim->kind == CLAIM_PHY;
+}
+
+static void check_claim(struct fit *fit, const struct claims *claims, const struct claim *claim,
+                        const struct oneslot_map *map) {
+    const struct oneslot_partition *worst = NULL;
+    for (uint32_t row = 0; row < map->count; row++) {
+        const struct oneslot_partition *region = &map->partition[row];
+        if (!harmless(claim, region) && (worst == NULL || (is_part(region) && !is_part(worst)))) {
+            worst = region;
+        }
+    }
+    if (worst == NULL) {
+        return;
+    }
+    bool part = is_part(worst);
+    against(fit, ONESLOT_ERROR_IMAGE_CLAIMS, claim->from, claim->to,
+            "%s%s takes 0x%x to 0x%x (%s), and '%s' lies at 0x%x to 0x%x: %s. What would help: %s", claim->what,
+            claim->certain ? "" : " probably", claim->from, claim->to, claim->when, worst->label, worst->address,
+            worst->address + worst->size,
+            part ? "Oneslot would be destroyed, and the device dead" : "the files there would be lost",
+            remedy(claim, claims))
+        ->part = part;
+}
+
+static void check_claims(struct fit *fit, const struct claims *claims, const struct fit_device *device) {
+    for (uint32_t index = 0; index < claims->count; index++) {
+        const struct claim *claim = &claims->claim[index];
+        if (claim->to <= device->chip.flash_size) {
+            check_claim(fit, claims, claim, device->map);
+        } else if (claim->kind != CLAIM_SECOND) {
+            against(fit, ONESLOT_ERROR_IMAGE_CLAIMS, claim->from, claim->to,
+                    "%s is to lie at 0x%x to 0x%x, and the flash ends at 0x%x: the image was built for a larger chip",
+                    claim->what, claim->from, claim->to, device->chip.flash_size);
+        }
+    }
+}
+
+/// PHY init data.
+
+static bool erased(const uint8_t *bytes, uint32_t length) {
+    for (uint32_t index = 0; index < length; index++) {
+        if (bytes[index] != 0xff) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/// Whether the firmware itself fills the sector at `at`, if it finds it erased.
+static bool fills(const struct claims *claims, const struct firmware *firmware, uint32_t at) {
+    if (firmware->maker != FIRMWARE_MICROPYTHON) {
+        return false;
+    }
+    // With a claim where the ROM believes the end, it is that place that is filled.
+    const struct claim *last = NULL;
+    for (uint32_t index = 0; index < claims->count; index++) {
+        last = claims->claim[index].kind == CLAIM_PHY ? &claims->claim[index] : last;
+    }
+    return last != NULL && last->from == at;
+}
+
+const struct claim *fit_init_data(const struct claims *claims, const struct firmware *firmware) {
+    const struct claim *phy = claims_find(claims, CLAIM_PHY);
+    return phy != NULL && firmware_needs_init_data(firmware) && !fills(claims, firmware, phy->from) ? phy : NULL;
+}
+
+static void check_phy(struct fit *fit, const struct claims *claims, const struct firmware *firmware,
+                      const struct fit_device *device) {
+    const struct claim *phy = claims_find(claims, CLAIM_PHY);
+    if (phy == NULL || device->flash == NULL || phy->to > device->chip.flash_size ||
+        !firmware_needs_init_data(firmware)) {
+        return;
+    }
+    const uint8_t *bytes = device->flash + phy->from;
+    bool blank = erased(bytes, FIRMWARE_INIT_DATA);
+    if (bytes[0] == 0x05 || (blank && fills(claims, firmware, phy->from))) {
+        return;
+    }
+    against(fit, ONESLOT_ERROR_PHY_INIT, phy->from, phy->to,
+            "its SDK reads PHY init data from 0x%x, where this flash %s: it would print \"rf_cal[0] !=0x05,is 0x%02X\" "
+            "and reset for ever. What would help: %s; or a flash image made anew, with --init-data "
+            "esp_init_data_default.bin",
+            phy->from, blank ? "is erased" : "has something else", bytes[0],
+            fills(claims, firmware, phy->from) ? "that sector erased by wire, then the firmware fills it itself"
+                                               : "Espressif's esp_init_data_default.bin written there by wire");
+}
+
+/// The image's own partition table is for one size of flash: with another the SDK stops at its start.
+static void check_table(struct fit *fit, const struct claims *claims, const struct firmware *firmware,
+                        const struct fit_device *device) {
+    const struct claim *system = claims_find(claims, CLAIM_SYSTEM);
+    char size[24];
+    char told[24];
+    if (firmware->image.kind == ONESLOT_IMAGE_USER1 && system != NULL && system->to != device->chip.told) {
+        against(fit, ONESLOT_ERROR_IMAGE_CLAIMS, system->from, system->to,
+                "its partition table is for %s of flash, and the header tells of %s: the SDK would not start it. What "
+                "would help: the file of this firmware that is for this size, or --flash-header keep",
+                size_text(system->to, size), size_text(device->chip.told, told));
+    }
+}
+
+void fit_check(struct fit *fit, const struct firmware *firmware, const struct fit_device *device) {
+    struct claims claims;
+    fit->count = 0;
+    if (firmware->image.kind == ONESLOT_IMAGE_ESP32) {
+        return; // the partition table says it all, and ESP-IDF keeps to it
+    }
+    claims_of(&claims, firmware, &device->chip);
+    check_place(fit, firmware);
+    check_combined(fit, firmware);
+    check_table(fit, &claims, firmware, device);
+    check_claims(fit, &claims, device);
+    check_phy(fit, &claims, firmware, device);
+}
+
+int fit_say(const struct fit *fit, const char *what, bool warn, bool json) {
+    for (size_t index = warn ? 0 : 1; index < fit->count; index++) {
+        if (warn) {
+            tool_warn("%s: %s", what, fit->reason[index].text);
+        } else {
+            tool_complain("%s: %s", what, fit->reason[index].text);
+        }
+    }
+    if (warn || fit->count == 0) {
+        return TOOL_OK;
+    }
+    return tool_fail(json, fit->reason[0].error, "%s: %s (--force does it all the same)", what, fit->reason[0].text);
+}
