@@ -65,7 +65,7 @@ static enum oneslot_error read_image(void *context, uint32_t offset, void *buffe
     // In flash these are the device's own.
     for (uint32_t i = 2; save->target == 0 && i < 4; i++) {
         if (i >= offset && i - offset < length) {
-            to[i - offset] = (uint8_t)(oneslot->record.header >> (8u * i));
+            to[i - offset] = (uint8_t)(oneslot->record.installed_header >> (8u * i));
         }
     }
     oneslot_sha256_update(&save->image, buffer, length);
@@ -168,7 +168,7 @@ static enum oneslot_error put_header(struct save *save, uint32_t payload) {
     put_half(header + 8, ONESLOT_PACKAGE_HEADER);
     put_half(header + 10, save->list_size);
     put_word(header + 12, payload);
-    put_bytes(header + 20, save->oneslot->record.image_version, sizeof save->oneslot->record.image_version);
+    put_bytes(header + 20, save->oneslot->record.installed_version, sizeof save->oneslot->record.installed_version);
     return put(save, header, sizeof header);
 }
 

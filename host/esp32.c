@@ -26,10 +26,16 @@
 #define MEGABYTE         0x100000u
 /// The boot loader of ESP32 and ESP32-S2; combined files begin there.
 #define BOOTLOADER_HIGH 0x1000u
-#define LARGEST_SIZE    4u ///< in the high half of byte 3: 16 MiB
+#define LARGEST_SIZE    7u ///< in the high half of byte 3: 128 MiB (esptool, targets/esp32.py, FLASH_SIZES)
+#define LARGEST_SERVED  4u ///< 16 MiB
 
-#define CHIP_ESP32P4 18u
-#define CHIP_ESP32C5 23u
+#define CHIP_ESP32P4  18u
+#define CHIP_ESP32C61 20u
+#define CHIP_ESP32C5  23u
+#define CHIP_ESP32H21 25u
+#define CHIP_ESP32H4  28u
+#define CHIP_ESP32E22 31u
+#define CHIP_ESP32S31 32u
 
 static const struct esp32_chip CHIPS[] = {
     {ONESLOT_CHIP_ESP32, BOOTLOADER_HIGH, "esp32", "ESP32"},
@@ -39,12 +45,18 @@ static const struct esp32_chip CHIPS[] = {
     {ONESLOT_CHIP_ESP32C2, 0, "esp32c2", "ESP32-C2"},
     {ONESLOT_CHIP_ESP32C6, 0, "esp32c6", "ESP32-C6"},
     {ONESLOT_CHIP_ESP32H2, 0, "esp32h2", "ESP32-H2"},
-    // Known, so that they can be refused by name.
-    {CHIP_ESP32P4, 0x2000, "esp32p4", "ESP32-P4"},
+    // Known, so that they can be refused by name, and their maps judged.
     {CHIP_ESP32C5, 0x2000, "esp32c5", "ESP32-C5"},
+    {CHIP_ESP32C61, 0, "esp32c61", "ESP32-C61"},
+    {CHIP_ESP32E22, 0, "esp32e22", "ESP32-E22"},
+    {CHIP_ESP32H21, 0, "esp32h21", "ESP32-H21"},
+    {CHIP_ESP32H4, 0x2000, "esp32h4", "ESP32-H4"},
+    {CHIP_ESP32P4, 0x2000, "esp32p4", "ESP32-P4"},
+    {CHIP_ESP32S31, 0x2000, "esp32s31", "ESP32-S31"},
 };
 
-#define CHIP_COUNT (sizeof CHIPS / sizeof CHIPS[0])
+#define CHIP_COUNT   (sizeof CHIPS / sizeof CHIPS[0])
+#define CHIPS_SERVED 7u ///< the first of them
 
 const struct esp32_chip *esp32_chip(uint16_t number) {
     for (size_t index = 0; index < CHIP_COUNT; index++) {
@@ -65,7 +77,7 @@ const struct esp32_chip *esp32_chip_named(const char *name) {
 }
 
 bool esp32_chip_served(const struct esp32_chip *chip) {
-    return chip->number != CHIP_ESP32P4 && chip->number != CHIP_ESP32C5;
+    return chip < CHIPS + CHIPS_SERVED;
 }
 
 /// Images.
@@ -173,7 +185,7 @@ uint32_t esp32_flash_size(const uint8_t *header) {
 }
 
 bool esp32_set_flash_size(uint8_t *bytes, const struct esp32_image *image, uint32_t flash_size) {
-    for (uint32_t power = 0; power <= LARGEST_SIZE; power++) {
+    for (uint32_t power = 0; power <= LARGEST_SERVED; power++) {
         if (flash_size != MEGABYTE << power) {
             continue;
         }

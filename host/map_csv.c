@@ -1,17 +1,24 @@
 #include "host/map_csv.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "host/size.h"
+#include "host/terminal.h"
 
 #define FIELDS 6
+/// A region's line as it is where there is room.
+#define ROW_COLUMNS 50u
 
 /// Types of ESP-IDF 5.5 and later that no other room needs.
 enum { TYPE_BOOT_LOADER = 0x02, TYPE_PARTITION_TABLE = 0x03 };
+/// What an empty subtype means, for all types but app.
+#define SUBTYPE_UNDEFINED 0x06u
+#define SUBTYPE_PRIMARY   0x00u
 
 static const struct {
     uint8_t type;
@@ -25,21 +32,24 @@ static const struct {
     {TYPE_PARTITION_TABLE, -1, "partition_table"},
     {ONESLOT_TYPE_APP, ONESLOT_SUBTYPE_APP_FACTORY, "factory"},
     {ONESLOT_TYPE_APP, 0x20, "test"},
+    {ONESLOT_TYPE_APP, 0x30, "tee_0"},
+    {ONESLOT_TYPE_APP, 0x31, "tee_1"},
     {ONESLOT_TYPE_DATA, 0x00, "ota"},
     {ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_PHY, "phy"},
     {ONESLOT_TYPE_DATA, 0x02, "nvs"},
     {ONESLOT_TYPE_DATA, 0x03, "coredump"},
     {ONESLOT_TYPE_DATA, 0x04, "nvs_keys"},
     {ONESLOT_TYPE_DATA, 0x05, "efuse"},
-    {ONESLOT_TYPE_DATA, 0x06, "undefined"},
+    {ONESLOT_TYPE_DATA, SUBTYPE_UNDEFINED, "undefined"},
     {ONESLOT_TYPE_DATA, 0x80, "esphttpd"},
     {ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_FAT, "fat"},
     {ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_SPIFFS, "spiffs"},
     {ONESLOT_TYPE_DATA, ONESLOT_SUBTYPE_DATA_LITTLEFS, "littlefs"},
-    {TYPE_BOOT_LOADER, 0x00, "primary"},
+    {ONESLOT_TYPE_DATA, 0x90, "tee_ota"},
+    {TYPE_BOOT_LOADER, SUBTYPE_PRIMARY, "primary"},
     {TYPE_BOOT_LOADER, 0x01, "ota"},
     {TYPE_BOOT_LOADER, 0x02, "recovery"},
-    {TYPE_PARTITION_TABLE, 0x00, "primary"},
+    {TYPE_PARTITION_TABLE, SUBTYPE_PRIMARY, "primary"},
     {TYPE_PARTITION_TABLE, 0x01, "ota"},
     {ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_LOADER, "loader"},
     {ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_DISPLACED, "displaced"},
@@ -74,6 +84,40 @@ static char *trim(char *text) {
     return text;
 }
 
+/// As size_parse, and what Python's int(text, 0), which ESP-IDF's tool reads numbers with, knows besides: 0b, 0o,
+/// underscores between digits.
+static bool parse_number(const char *text, uint32_t *number) {
+    char plain[40];
+    size_t used = 0;
+    if (size_parse(text, number)) {
+        return true;
+    }
+    for (size_t at = 0; text[at] != 0; at++) {
+        if (text[at] == '_' && at > 0 && isalnum((unsigned char)text[at - 1]) &&
+            isxdigit((unsigned char)text[at + 1])) {
+            continue;
+        }
+        if (used + 1 == sizeof plain) {
+            return false;
+        }
+        plain[used++] = text[at];
+    }
+    plain[used] = 0;
+    int base = strncasecmp(plain, "0b", 2) == 0 ? 2 : strncasecmp(plain, "0o", 2) == 0 ? 8 : 0;
+    if (base == 0) {
+        return size_parse(plain, number);
+    }
+    char *suffix;
+    char decimal[40];
+    errno = 0;
+    unsigned long long value = strtoull(plain + 2, &suffix, base);
+    if (!isdigit((unsigned char)plain[2]) || suffix == plain + 2 || errno != 0) {
+        return false;
+    }
+    snprintf(decimal, sizeof decimal, "%llu%.10s", value, suffix);
+    return size_parse(decimal, number);
+}
+
 /// Type (`type` < 0) or a type's subtype.
 static bool parse_kind(const char *text, int type, uint8_t *value) {
     for (size_t index = 0; index < NAME_COUNT; index++) {
@@ -92,10 +136,36 @@ static bool parse_kind(const char *text, int type, uint8_t *value) {
         return false;
     }
     uint32_t number;
-    if (!size_parse(text, &number) || number > 0xfe) {
+    // A type of 0xff would be an erased row's; ESP-IDF's own tables have the subtype.
+    if (!parse_number(text, &number) || number > (type < 0 ? 0xfeu : 0xffu)) {
         return false;
     }
     *value = (uint8_t)number;
+    return true;
+}
+
+/// ESP-IDF's own boot loader and table, which lie where its configuration says, whatever the row does.
+static bool is_fixed(const struct oneslot_partition *row, const struct map_csv_way *way) {
+    return way->table != 0 && (row->type == TYPE_BOOT_LOADER || row->type == TYPE_PARTITION_TABLE);
+}
+
+static bool is_primary(const struct oneslot_partition *row, const struct map_csv_way *way) {
+    return is_fixed(row, way) && row->subtype == SUBTYPE_PRIMARY;
+}
+
+static bool place_fixed(struct oneslot_partition *row, const char *offset, const struct map_csv_way *way, char *reason,
+                        size_t room, unsigned line) {
+    bool boot_loader = row->type == TYPE_BOOT_LOADER;
+    row->size = boot_loader ? way->table - way->boot_loader : ONESLOT_SECTOR_SIZE;
+    if (is_primary(row, way)) {
+        row->address = boot_loader ? way->boot_loader : way->table;
+    } else if (offset[0] == 0) {
+        row->address = way->behind;
+    } else if (!parse_number(offset, &row->address)) {
+        return wrong(reason, room, line,
+                     "'%s' is no offset: that of '%s' is in the project's configuration, and must be given here",
+                     offset, row->label);
+    }
     return true;
 }
 
@@ -115,14 +185,17 @@ static bool parse_flags(char *text, uint32_t *flags) {
 
 static bool parse_place(struct oneslot_partition *row, const char *offset, const char *size,
                         const struct map_csv_way *way, char *reason, size_t room, unsigned line) {
+    if (is_fixed(row, way)) {
+        return place_fixed(row, offset, way, reason, room, line);
+    }
     if (offset[0] == 0) {
         uint32_t align = row->type == ONESLOT_TYPE_APP && way->app_align != 0 ? way->app_align : 1;
         row->address = (way->behind + align - 1) / align * align;
-    } else if (!size_parse(offset, &row->address)) {
+    } else if (!parse_number(offset, &row->address)) {
         return wrong(reason, room, line, "'%s' is no offset", offset);
     }
     bool up_to = size[0] == '-';
-    if (!size_parse(size + up_to, &row->size)) {
+    if (!parse_number(size + up_to, &row->size)) {
         return wrong(reason, room, line, "'%s' is no size", size);
     }
     if (up_to) {
@@ -176,7 +249,9 @@ static bool parse_row(struct oneslot_map *map, char *text, const struct map_csv_
     if (!parse_kind(field[1], -1, &row->type)) {
         return wrong(reason, room, line, "there is no type '%s'", field[1]);
     }
-    if (!parse_kind(field[2], row->type, &row->subtype)) {
+    if (field[2][0] == 0 && row->type != ONESLOT_TYPE_APP) {
+        row->subtype = SUBTYPE_UNDEFINED;
+    } else if (!parse_kind(field[2], row->type, &row->subtype)) {
         return wrong(reason, room, line, "type %s has no subtype '%s'", field[1], field[2]);
     }
     if (!parse_flags(field[5], &row->flags)) {
@@ -193,14 +268,18 @@ bool map_csv_parse(struct oneslot_map *map, const char *text, char *reason, size
     return map_csv_read(map, text, &(struct map_csv_way){.as_written = false}, reason, room);
 }
 
+const char *map_csv_text(const char *text) {
+    return strncmp(text, "\xef\xbb\xbf", 3) == 0 ? text + 3 : text;
+}
+
 bool map_csv_read(struct oneslot_map *map, const char *text, const struct map_csv_way *given, char *reason,
                   size_t room) {
     struct map_csv_way way = *given;
     memset(map, 0, sizeof *map);
     unsigned number = 1;
-    for (const char *line = text; line != NULL; number++) {
-        const char *end = strchr(line, '\n');
-        size_t length = end == NULL ? strlen(line) : (size_t)(end - line);
+    for (const char *line = map_csv_text(text); line != NULL; number++) {
+        size_t length = strcspn(line, "\r\n");
+        const char *end = line[length] == 0 ? NULL : line + length + (line[length] == '\r' && line[length + 1] == '\n');
         char copy[512];
         if (length >= sizeof copy) {
             return wrong(reason, room, number, "the line is too long");
@@ -221,7 +300,9 @@ bool map_csv_read(struct oneslot_map *map, const char *text, const struct map_cs
         if (behind > UINT32_MAX) {
             return wrong(reason, room, number, "'%s' ends past 4 GiB", last->label);
         }
-        way.behind = (uint32_t)behind;
+        if (!is_primary(last, &way)) {
+            way.behind = (uint32_t)behind;
+        }
     }
     if (map->count == 0) {
         snprintf(reason, room, "it has no rows");
@@ -251,18 +332,55 @@ const char *map_subtype_text(uint8_t type, uint8_t subtype, char text[8]) {
     return kind_text(type, subtype, subtype, text);
 }
 
-void map_csv_write(const struct oneslot_map *map, FILE *out) {
+/// Whether gen_esp32part.py knows a name in every version since ESP-IDF 3.0.
+static bool is_old(uint8_t type, int subtype) {
+    if (type == ONESLOT_TYPE_APP) {
+        return subtype <= 0x20;
+    }
+    return type == ONESLOT_TYPE_DATA && (subtype <= 0x03 || subtype == 0x80 || subtype == ONESLOT_SUBTYPE_DATA_FAT ||
+                                         subtype == ONESLOT_SUBTYPE_DATA_SPIFFS);
+}
+
+static void write_rows(const struct oneslot_map *map, FILE *out, bool numbers) {
     fputs("# Name, Type, SubType, Offset, Size, Flags\n", out);
     for (uint32_t index = 0; index < map->count; index++) {
         const struct oneslot_partition *row = &map->partition[index];
         char type[8];
         char subtype[8];
-        fprintf(out, "%s, %s, %s, 0x%x, 0x%x,%s%s%s\n", row->label, map_type_text(row->type, type),
-                map_subtype_text(row->type, row->subtype, subtype), row->address, row->size,
+        const char *type_text = map_type_text(row->type, type);
+        const char *subtype_text = map_subtype_text(row->type, row->subtype, subtype);
+        if (numbers && !is_old(row->type, -1)) {
+            snprintf(type, sizeof type, "0x%02x", row->type);
+            type_text = type;
+        }
+        if (numbers && !is_old(row->type, row->subtype)) {
+            snprintf(subtype, sizeof subtype, "0x%02x", row->subtype);
+            subtype_text = subtype;
+        }
+        fprintf(out, "%s, %s, %s, 0x%x, 0x%x,%s%s%s\n", row->label, type_text, subtype_text, row->address, row->size,
                 (row->flags & 1) != 0 ? " encrypted" : "",
                 (row->flags & 3) == 3   ? ":"
                 : (row->flags & 2) != 0 ? " "
                                         : "",
                 (row->flags & 2) != 0 ? "readonly" : "");
+    }
+}
+
+void map_csv_write(const struct oneslot_map *map, FILE *out) {
+    write_rows(map, out, false);
+}
+
+void map_csv_write_numbers(const struct oneslot_map *map, FILE *out) {
+    write_rows(map, out, true);
+}
+
+void map_row_print(const struct oneslot_partition *region, FILE *out) {
+    char size[24];
+    uint32_t end = region->address + region->size;
+    if (terminal_columns(out) >= ROW_COLUMNS) {
+        fprintf(out, "  0x%06x - 0x%06x  %-16s %10s\n", region->address, end, region->label,
+                size_text(region->size, size));
+    } else {
+        fprintf(out, "%06x-%06x %s %s\n", region->address, end, region->label, size_text(region->size, size));
     }
 }

@@ -29,6 +29,12 @@ class Result:
     def json(self):
         return json.loads(self.out)
 
+    @property
+    def error(self):
+        """The name of the error that the JSON tells; None where all is well."""
+        error = self.json["error"]
+        return error and error["name"]
+
     def __repr__(self):
         return f"$ {' '.join(self.command)}\nstatus {self.status}\n{self.out}{self.err}"
 

@@ -14,8 +14,9 @@ from where import limit_cpu
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "broken"))
 from variants import (ESP32_VARIANTS, HANDOVER_VARIANTS, IMAGE_ESP32_VARIANTS, JOURNAL_VARIANTS,  # noqa: E402
-                      OTADATA_VARIANTS, PACKAGE_VARIANTS, SAVE_VARIANTS, SELF_UPDATE_VARIANTS, STORY_VARIANTS,
-                      VARIANTS)
+                      LIFE_ESP32_VARIANTS, LIFE_VARIANTS,
+                      MEMORY_VARIANTS, OTADATA_VARIANTS, PACKAGE_VARIANTS, SAVE_VARIANTS, SELF_UPDATE_VARIANTS,
+                      STORY_VARIANTS, VARIANTS, WAY_BACK_VARIANTS)
 
 CFLAGS = ["-std=c11", "-O2", "-w", "-D_DEFAULT_SOURCE", "-DLFS_NO_DEBUG", "-DLFS_NO_WARN", "-DLFS_NO_ERROR",
           "-DLFS_NO_ASSERT"]
@@ -103,6 +104,16 @@ def test_a_broken_engine_is_caught(repo, build, tmp_path, variant):
     assert said.split(":")[0] in variant.verdicts, said
 
 
+LIVES = [("esp8266", variant) for variant in LIFE_VARIANTS] + [("esp32", variant) for variant in LIFE_ESP32_VARIANTS]
+
+
+@pytest.mark.parametrize("family, variant", LIVES, ids=[variant.name for _, variant in LIVES])
+def test_a_broken_engine_is_caught_when_files_move_and_the_chip_wears(repo, build, tmp_path, family, variant):
+    status, said = run_campaign(build_campaign(repo, build, tmp_path, variant), family, "life")
+    assert status == 1, f"not caught: {variant.what}; the campaign says: {said}"
+    assert said.split(":")[0] in variant.verdicts, said
+
+
 def test_there_are_at_least_eight_broken_engines():
     assert len({variant.name for variant in VARIANTS}) >= 8
 
@@ -117,10 +128,17 @@ PACKAGE_TEST = ("test_install_package.c", "small_upgrade.c", "synthetic.c", "syn
                 "../host/pack/compress.c", "../host/pack/filter.c")
 
 
-@pytest.mark.parametrize("variant", PACKAGE_VARIANTS, ids=lambda variant: variant.name)
+@pytest.mark.parametrize("variant", PACKAGE_VARIANTS + WAY_BACK_VARIANTS, ids=lambda variant: variant.name)
 def test_a_broken_handling_of_packages_is_caught(repo, build, tmp_path, variant):
     program = build_campaign(repo, build, tmp_path, variant, PACKAGE_TEST, ("-lcmocka", "-llzma"))
     assert is_caught(program), f"not caught: {variant.what}"
+
+
+@pytest.mark.parametrize("variant", MEMORY_VARIANTS, ids=lambda variant: variant.name)
+def test_a_broken_memory_is_caught_by_its_own_test(repo, build, tmp_path, variant):
+    tests = ("test_memory.c", "synthetic.c", "synthetic_esp32.c")
+    program = build_campaign(repo, build, tmp_path, variant, tests, ("-lcmocka",))
+    assert run_campaign(program)[0] != 0, f"not caught: {variant.what}"
 
 
 @pytest.mark.parametrize("variant", SELF_UPDATE_VARIANTS, ids=lambda variant: variant.name)

@@ -202,7 +202,7 @@ static void a_damaged_application_without_a_file_waits_and_is_left_alone(void **
     nor_count_from_zero(&bench.device.nor);
     assert_int_equal(sim_power_on(&bench.device), SIM_STUCK);
     assert_int_equal(bench.device.last, ONESLOT_ERROR_APPLICATION_BROKEN);
-    assert_int_equal(record_of(&bench.device).outcome, ONESLOT_ERROR_APPLICATION_BROKEN);
+    assert_int_equal(record_of(&bench.device).own_outcome, ONESLOT_ERROR_APPLICATION_BROKEN);
     /* Said once in the journal; otadata is not worn by waiting. */
     assert_int_equal(bench.device.nor.statistics.sector_erases, 0);
     flip_application(&bench.device);
@@ -275,7 +275,8 @@ static void an_application_that_the_boot_loader_alone_refuses_makes_no_race_of_r
     install->flash = &flash;
     /* Entered although otadata chooses the application, which is whole. */
     assert_int_equal(oneslot_handover(install, &reason), ONESLOT_NEXT_WAIT);
-    assert_int_equal(reason, ONESLOT_ERROR_APPLICATION_BROKEN);
+    assert_int_equal(reason, ONESLOT_ERROR_APPLICATION_REFUSED);
+    assert_int_equal(install->wait, ONESLOT_WAIT_SECONDS);
     free(install);
     finish(&bench);
 }

@@ -242,8 +242,14 @@ static void address_off_sector(uint8_t *bytes) {
     region(bytes, 0, 0x9800, 0x1000);
 }
 
-static void size_off_sector(uint8_t *bytes) {
-    region(bytes, 0, 0x9000, 0x1800);
+/// Espressif's Zigbee keeps its factory data so.
+static void size_of_a_kilobyte(uint8_t *bytes) {
+    region(bytes, 0, 0x9000, 0x400);
+}
+
+static void begins_in_the_rest_of_a_sector(uint8_t *bytes) {
+    region(bytes, 0, 0x9000, 0x400);
+    region(bytes, 2, 0x9400, 0x1000);
 }
 
 static void empty_region(uint8_t *bytes) {
@@ -307,7 +313,8 @@ static const struct {
     {"an end row with a byte in it", end_row_with_a_byte_in_it, ONESLOT_ERROR_MAP_INVALID},
     {"the same label twice", same_label_twice, ONESLOT_ERROR_MAP_INVALID},
     {"an address off a sector boundary", address_off_sector, ONESLOT_ERROR_MAP_RANGE},
-    {"a size off a sector boundary", size_off_sector, ONESLOT_ERROR_MAP_RANGE},
+    {"a size of one kilobyte", size_of_a_kilobyte, ONESLOT_ERROR_NONE},
+    {"a region in the rest of another's sector", begins_in_the_rest_of_a_sector, ONESLOT_ERROR_MAP_RANGE},
     {"an empty region", empty_region, ONESLOT_ERROR_MAP_RANGE},
     {"a region ending past the flash", ends_one_sector_past_flash, ONESLOT_ERROR_MAP_RANGE},
     {"a region beginning past the flash", begins_past_flash, ONESLOT_ERROR_MAP_RANGE},

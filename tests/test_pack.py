@@ -118,7 +118,7 @@ class Parts:
 def refusal(oneslot, path, *arguments):
     result = oneslot("verify", path, *arguments, "--json")
     assert result.status == 1, result
-    return result.json["error"]
+    return result.error
 
 
 class TestKeys:
@@ -151,9 +151,9 @@ class TestKeys:
         # The bare form, behind an object of its own with the curve.
         openssl.ok("ecparam", "-name", "prime256v1", "-genkey", "-out", tmp_path / "bare.pem")
         assert (tmp_path / "bare.pem").read_text().startswith("-----BEGIN EC PARAMETERS-----")
-        oneslot.ok("keygen", "--from", tmp_path / "bare.pem", "--public", tmp_path / "pub.pem")
+        oneslot.ok("keygen", "--from", tmp_path / "bare.pem", "--public", tmp_path / "bare.pub.pem")
         expected = openssl.ok("pkey", "-in", tmp_path / "bare.pem", "-pubout").out
-        assert (tmp_path / "pub.pem").read_text() == expected
+        assert (tmp_path / "bare.pub.pem").read_text() == expected
 
     def test_the_hash_of_a_key_is_that_of_its_der(self, oneslot, keys, package):
         der = base64.b64decode("".join((keys / "ours.pub.pem").read_text().splitlines()[1:-1]))
@@ -341,7 +341,7 @@ class TestVerify:
         path = tmp_path / "p"
         path.write_bytes(parts.bytes())
         assert refusal(oneslot, path, "--key", keys / "ours.pub.pem") == "PACKAGE_HASH"
-        assert oneslot("info", path, "--json").json["error"] == "PACKAGE_HASH"
+        assert oneslot("info", path, "--json").error == "PACKAGE_HASH"
         path.write_bytes(parts.reseal())
         assert refusal(oneslot, path, "--key", keys / "ours.pub.pem") == "PACKAGE_SIGNATURE"
         assert refusal(oneslot, path) == "IMAGE_SHA256"

@@ -154,6 +154,6 @@ def test_an_application_that_does_not_confirm_makes_way_for_the_fallback(oneslot
 def test_esptool_accepts_the_example(example, build, version):
     chip = example.chip
     image = build / chip / f"firmware-v{version}.bin"
-    done = subprocess.run([sys.executable, "-m", "esptool", "--chip", chip, "image_info", image],
+    done = subprocess.run([sys.executable, "-m", "esptool", "--chip", chip, "image-info", image],
                           capture_output=True, text=True, check=True)
     assert done.stdout.count("(valid)") == 2 and "Project name: oneslot_example" in done.stdout, done.stdout

@@ -2,13 +2,16 @@
 #include <string.h>
 #include <strings.h>
 
+#include "host/esp32.h"
 #include "host/map/flash_map.h"
 #include "host/size.h"
 
 static const char *const NAMES[FLASH_MAP_CHIPS] = {
-    [FLASH_MAP_ESP8266] = "esp8266", [FLASH_MAP_ESP32] = "esp32",     [FLASH_MAP_ESP32S2] = "esp32s2",
-    [FLASH_MAP_ESP32S3] = "esp32s3", [FLASH_MAP_ESP32C2] = "esp32c2", [FLASH_MAP_ESP32C3] = "esp32c3",
-    [FLASH_MAP_ESP32C6] = "esp32c6", [FLASH_MAP_ESP32H2] = "esp32h2",
+    [FLASH_MAP_ESP8266] = "esp8266",   [FLASH_MAP_ESP32] = "esp32",       [FLASH_MAP_ESP32S2] = "esp32s2",
+    [FLASH_MAP_ESP32S3] = "esp32s3",   [FLASH_MAP_ESP32C2] = "esp32c2",   [FLASH_MAP_ESP32C3] = "esp32c3",
+    [FLASH_MAP_ESP32C6] = "esp32c6",   [FLASH_MAP_ESP32H2] = "esp32h2",   [FLASH_MAP_ESP32C5] = "esp32c5",
+    [FLASH_MAP_ESP32C61] = "esp32c61", [FLASH_MAP_ESP32E22] = "esp32e22", [FLASH_MAP_ESP32H21] = "esp32h21",
+    [FLASH_MAP_ESP32H4] = "esp32h4",   [FLASH_MAP_ESP32P4] = "esp32p4",   [FLASH_MAP_ESP32S31] = "esp32s31",
 };
 
 enum flash_map_chip flash_map_chip_parse(const char *text) {
@@ -30,6 +33,30 @@ enum flash_map_chip flash_map_chip_parse(const char *text) {
 
 const char *flash_map_chip_text(enum flash_map_chip chip) {
     return chip < FLASH_MAP_CHIPS ? NAMES[chip] : "unknown chip";
+}
+
+static const struct esp32_chip *known_chip(enum flash_map_chip chip) {
+    return chip < FLASH_MAP_CHIPS ? esp32_chip_named(NAMES[chip]) : NULL;
+}
+
+const char *flash_map_chip_title(enum flash_map_chip chip) {
+    const struct esp32_chip *known = known_chip(chip);
+    return known != NULL ? known->title : chip == FLASH_MAP_ESP8266 ? "ESP8266" : "unknown chip";
+}
+
+bool flash_map_chip_served(enum flash_map_chip chip) {
+    const struct esp32_chip *known = known_chip(chip);
+    return chip == FLASH_MAP_ESP8266 || (known != NULL && esp32_chip_served(known));
+}
+
+uint32_t flash_map_boot_loader(enum flash_map_chip chip) {
+    const struct esp32_chip *known = known_chip(chip);
+    return known != NULL ? known->bootloader : 0;
+}
+
+// esptool, targets/esp8266.py and esp32.py, FLASH_SIZES.
+uint32_t flash_map_largest(enum flash_map_chip chip) {
+    return (chip == FLASH_MAP_ESP8266 ? 16u : 128u) * 1024 * 1024;
 }
 
 uint32_t flash_map_system(const struct flash_map *map) {

@@ -26,6 +26,14 @@ enum flash_map_chip {
     FLASH_MAP_ESP32C3,
     FLASH_MAP_ESP32C6,
     FLASH_MAP_ESP32H2,
+    /// Of these the maps are known alone: Oneslot is not made for them.
+    FLASH_MAP_ESP32C5,
+    FLASH_MAP_ESP32C61,
+    FLASH_MAP_ESP32E22,
+    FLASH_MAP_ESP32H21,
+    FLASH_MAP_ESP32H4,
+    FLASH_MAP_ESP32P4,
+    FLASH_MAP_ESP32S31,
     FLASH_MAP_CHIPS
 };
 
@@ -74,6 +82,18 @@ struct flash_map {
 /// Chip names as esptool writes them ("esp8266", "esp32c3"); FLASH_MAP_CHIPS for an unknown one.
 enum flash_map_chip flash_map_chip_parse(const char *text);
 const char *flash_map_chip_text(enum flash_map_chip chip);
+
+/// As people write it: "ESP32-C3".
+const char *flash_map_chip_title(enum flash_map_chip chip);
+
+/// Whether Oneslot is made for it.
+bool flash_map_chip_served(enum flash_map_chip chip);
+
+/// Where the second-stage boot loader of a chip of the ESP32 family lies.
+uint32_t flash_map_boot_loader(enum flash_map_chip chip);
+
+/// The largest flash that is made for a chip; Oneslot itself serves FLASH_FILE_MAX at the most.
+uint32_t flash_map_largest(enum flash_map_chip chip);
 
 /// Bytes of the SDK's sectors at the end of this map's flash: what the firmware made of flash_map_system_size().
 uint32_t flash_map_system(const struct flash_map *map);
@@ -192,8 +212,8 @@ bool flash_map_draw_svg(FILE *out, const struct flash_map *map, const struct fla
 
 /* Export (host/map/export.c). */
 
-/// "csv", "bin", "ld", "header", "cmake", "micropython", "json". Returns false with the reason for an unknown format or
-/// a map that has not what it needs.
+/// "csv", "csv-names", "bin", "ld", "header", "cmake", "micropython", "json". Returns false with the reason for an
+/// unknown format or a map that has not what it needs.
 bool flash_map_export(FILE *out, const struct flash_map *map, const char *format, char *reason);
 
 /* Moving a device to another map (host/map/move.c). */

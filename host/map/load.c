@@ -17,16 +17,18 @@
 #include "oneslot/layout.h"
 
 #define MEGABYTE 0x100000u
-/// ESP32-S3 boards have up to 32 MiB.
-#define LARGEST_FILE (32 * MEGABYTE)
+/// The largest flash of the ESP32 family that esptool knows.
+#define LARGEST_FILE (128 * MEGABYTE)
 #define ROW_SIZE     32u
 /// Where ESP-IDF puts its table, and behind it the first region; CONFIG_PARTITION_TABLE_OFFSET.
 #define IDF_TABLE   0x8000u
 #define IDF_REGIONS 0x9000u
 #define IDF_ALIGN   0x10000u
 /// The second-stage boot loader of ESP32 and ESP32-S2, which merged firmware files begin with.
-#define IDF_BOOT_LOADER 0x1000u
-#define SUBTYPE_NVS     0x02u
+#define IDF_BOOT_LOADER   0x1000u
+#define SUBTYPE_NVS       0x02u
+#define SUBTYPE_CORE_DUMP 0x03u
+#define SUBTYPE_NVS_KEYS  0x04u
 
 static void add_note(struct flash_map *map, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -44,11 +46,14 @@ static void add_note(struct flash_map *map, const char *format, ...) {
 
 /// What a map that does not say it leaves to be guessed.
 
-/// A table alone: Oneslot's own rows and a program at flash 0 are the ESP8266's, NVS is ESP-IDF's.
+/// A table alone: Oneslot's own rows and a program at flash 0 are the ESP8266's; NVS, its keys, otadata and core dumps
+/// are ESP-IDF's.
 static enum flash_map_chip guess_chip(const struct oneslot_map *map) {
     for (uint32_t index = 0; index < map->count; index++) {
         const struct oneslot_partition *row = &map->partition[index];
-        if (row->type == ONESLOT_TYPE_DATA && row->subtype == SUBTYPE_NVS) {
+        if (row->type == ONESLOT_TYPE_DATA &&
+            (row->subtype == SUBTYPE_NVS || row->subtype == ONESLOT_SUBTYPE_DATA_OTA ||
+             row->subtype == SUBTYPE_CORE_DUMP || row->subtype == SUBTYPE_NVS_KEYS)) {
             return FLASH_MAP_ESP32;
         }
     }
@@ -232,22 +237,26 @@ static bool read_comment(struct flash_map *map, const char *text, bool *chip_kno
 static bool load_csv(struct flash_map *map, const char *text, const struct flash_map_hints *hints, char *reason) {
     bool chip_known = chip_given(hints);
     map->origin = FLASH_MAP_CSV;
+    text = map_csv_text(text);
     if (!read_comment(map, text, &chip_known, reason)) {
         return false;
     }
     if (chip_given(hints)) {
         map->chip = hints->chip;
     }
-    struct map_csv_way way = {.as_written = true};
+    struct map_csv_way way = {.as_written = true, .table = IDF_TABLE, .boot_loader = IDF_BOOT_LOADER};
     if (!chip_known) {
         if (!map_csv_read(&map->map, text, &way, reason, FLASH_MAP_TEXT)) {
             return false;
         }
         map->chip = guess_chip(&map->map);
     }
+    way.table = 0;
     if (map->chip != FLASH_MAP_ESP8266) {
         way.behind = IDF_REGIONS;
         way.app_align = IDF_ALIGN;
+        way.table = IDF_TABLE;
+        way.boot_loader = flash_map_boot_loader(map->chip);
     }
     return map_csv_read(&map->map, text, &way, reason, FLASH_MAP_TEXT);
 }

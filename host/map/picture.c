@@ -99,7 +99,7 @@ static void add_boot(struct picture *picture) {
             return;
         }
     }
-    uint32_t bootloader = chip == FLASH_MAP_ESP32 || chip == FLASH_MAP_ESP32S2 ? 0x1000 : 0;
+    uint32_t bootloader = flash_map_boot_loader(chip);
     if (bootloader != 0) {
         add(picture, PICTURE_SYSTEM, "(reserved)", 0, bootloader);
     }
@@ -183,14 +183,9 @@ const char *picture_size_text(uint64_t bytes, char text[24]) {
 }
 
 void picture_subtitle(const struct picture *picture, char *text, size_t room) {
-    static const char *const CHIPS[FLASH_MAP_CHIPS] = {
-        [FLASH_MAP_ESP8266] = "ESP8266",  [FLASH_MAP_ESP32] = "ESP32",      [FLASH_MAP_ESP32S2] = "ESP32-S2",
-        [FLASH_MAP_ESP32S3] = "ESP32-S3", [FLASH_MAP_ESP32C2] = "ESP32-C2", [FLASH_MAP_ESP32C3] = "ESP32-C3",
-        [FLASH_MAP_ESP32C6] = "ESP32-C6", [FLASH_MAP_ESP32H2] = "ESP32-H2",
-    };
     const struct flash_map *map = picture->map;
     char size[24];
-    int used = snprintf(text, room, "%s, %s of flash", map->chip < FLASH_MAP_CHIPS ? CHIPS[map->chip] : "unknown chip",
+    int used = snprintf(text, room, "%s, %s of flash", flash_map_chip_title(map->chip),
                         picture_size_text(picture->flash, size));
     if (map->sdk != 0 && used > 0 && (size_t)used < room) {
         snprintf(text + used, room - (size_t)used, ", SDK %u", map->sdk);

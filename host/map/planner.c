@@ -718,6 +718,11 @@ static bool check_wishes(const struct flash_map_wishes *wishes, struct flash_map
     if (wishes->chip >= FLASH_MAP_CHIPS) {
         return refuse(refusal, "firmware-chip", 0, 0, "there is no such chip");
     }
+    if (wishes->oneslot && !flash_map_chip_served(wishes->chip)) {
+        return refuse(refusal, "firmware-chip", 0, 0,
+                      "Oneslot is not made for the %s: --no-oneslot plans a map without it",
+                      flash_map_chip_title(wishes->chip));
+    }
     if (!flash_size_exists(wishes->chip, wishes->flash_size)) {
         return refuse(refusal, "flash-size", 0, wishes->flash_size, "no flash of %s is made for the %s: %s",
                       size_text(wishes->flash_size, size), flash_map_chip_text(wishes->chip),

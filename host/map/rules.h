@@ -125,8 +125,6 @@ void rules_image_free(struct rules_image *image);
 
 /// Bytes of an ESP32 image by its header, 0 if it is none or damaged.
 uint32_t rules_esp32_image_size(const uint8_t *bytes, uint32_t size);
-/// Where the second-stage boot loader of a chip of the ESP32 family lies.
-uint32_t rules_esp32_bootloader(enum flash_map_chip chip);
 /// The application region that a new program goes to: the smallest OTA slot, else factory; NULL if none.
 const struct oneslot_partition *rules_esp32_slot(const struct oneslot_map *map);
 /// The application in the file of a program, which may be a whole image with boot loader and table.

@@ -3,18 +3,16 @@
  */
 #include "host/map/rules.h"
 
-#define TABLE           0x8000u
-#define FIRST           0x9000u
-#define SUBTYPE_OTADATA 0x00u
-#define SUBTYPE_NVS     0x02u
-#define SUBTYPE_KEYS    0x04u
-#define SUBTYPE_OTA_0   0x10u
-#define OTA_SLOTS       16u
-#define FLAG_READONLY   2u
-
-uint32_t rules_esp32_bootloader(enum flash_map_chip chip) {
-    return chip == FLASH_MAP_ESP32 || chip == FLASH_MAP_ESP32S2 ? 0x1000 : 0;
-}
+#define TABLE            0x8000u
+#define FIRST            0x9000u
+#define TYPE_BOOT_LOADER 0x02u
+#define TYPE_TABLE       0x03u
+#define SUBTYPE_OTADATA  0x00u
+#define SUBTYPE_NVS      0x02u
+#define SUBTYPE_KEYS     0x04u
+#define SUBTYPE_OTA_0    0x10u
+#define OTA_SLOTS        16u
+#define FLAG_READONLY    2u
 
 static bool is_ota(const struct oneslot_partition *region) {
     return region_is_app(region) && region->subtype >= SUBTYPE_OTA_0 && region->subtype < SUBTYPE_OTA_0 + OTA_SLOTS;
@@ -31,9 +29,16 @@ const struct oneslot_partition *rules_esp32_slot(const struct oneslot_map *map) 
     return slot != NULL ? slot : region_of(map, ONESLOT_TYPE_APP, ONESLOT_SUBTYPE_APP_FACTORY);
 }
 
+/// Rows for the boot loader and the table themselves (ESP-IDF 5.5 and later).
+static bool is_its_own(const struct flash_map *map, const struct oneslot_partition *region) {
+    return (region->type == TYPE_BOOT_LOADER && region->address == flash_map_boot_loader(map->chip) &&
+            region_end(region) <= TABLE) ||
+           (region->type == TYPE_TABLE && region->address == TABLE && region->size == ONESLOT_SECTOR_SIZE);
+}
+
 static void check_place(struct check *check, const struct oneslot_partition *region) {
-    uint32_t bootloader = rules_esp32_bootloader(check->map->chip);
-    if (region->address >= FIRST || region->size == 0) {
+    uint32_t bootloader = flash_map_boot_loader(check->map->chip);
+    if (region->address >= FIRST || region->size == 0 || is_its_own(check->map, region)) {
         return;
     }
     if (region->address < TABLE && region_end(region) > bootloader) {
@@ -97,8 +102,9 @@ static void check_otadata(struct check *check, uint32_t slots) {
         }
     }
     if (first == NULL && slots > 0) {
-        rules_report(check, RULE_OTADATA, FLASH_MAP_ERROR, 0, 0,
-                     "the map has OTA slots and no otadata partition: the boot loader cannot choose among them");
+        rules_report(check, RULE_OTADATA, FLASH_MAP_WARNING, 0, 0,
+                     "the map has OTA slots and no otadata partition: ESP-IDF's boot loader cannot choose among them, "
+                     "and starts factory, or the first slot that is whole");
     } else if (first != NULL && slots == 0) {
         rules_report(check, RULE_OTADATA, FLASH_MAP_WARNING, first->address, first->size,
                      "the map has an otadata partition, '%s' at 0x%x, and no OTA slot", first->label, first->address);

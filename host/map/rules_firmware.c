@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/bytes.h"
+#include "host/esp32.h"
 #include "host/map/implied.h"
 #include "host/map/rules.h"
 #include "host/size.h"
@@ -150,14 +151,14 @@ static void check_header(struct check *check, const struct rules_image *image) {
     } else if (bytes > map->flash_size) {
         rules_report(check, RULE_HEADER_SIZE, FLASH_MAP_ERROR, at, 4,
                      "the header says %s, and the chip has %s: the SDK would look for its sectors past the end. Flash "
-                     "it with esptool's --flash_size",
+                     "it with esptool's --flash-size",
                      name, size_text(map->flash_size, size));
     } else if (bytes < map->flash_size) {
         rules_report(check, RULE_HEADER_SIZE, image->from_flash ? FLASH_MAP_WARNING : FLASH_MAP_ADVICE, at, 4,
                      "the header says %s, and the chip has %s: %s", name, size_text(map->flash_size, size),
                      image->from_flash ? "the SDK keeps its sectors at the end of the smaller size, in the middle of "
                                          "this map, and the firmware does not see the rest"
-                                       : "flash it with esptool's --flash_size, or the firmware sees only the smaller "
+                                       : "flash it with esptool's --flash-size, or the firmware sees only the smaller "
                                          "one");
     }
 }
@@ -294,7 +295,7 @@ uint32_t rules_esp32_image_size(const uint8_t *bytes, uint32_t size) {
 }
 
 const uint8_t *rules_esp32_application(const struct flash_map *map, const uint8_t *bytes, uint32_t *size) {
-    uint32_t base = rules_esp32_bootloader(map->chip);
+    uint32_t base = flash_map_boot_loader(map->chip);
     uint32_t table = 0x8000 - base;
     if (*size <= table + 32 || bytes[table] != 0xaa || bytes[table + 1] != 0x50) {
         return bytes;
@@ -370,7 +371,7 @@ static void check_esp32_slots(struct check *check) {
 
 static void check_bootloader(struct check *check) {
     const struct flash_map *map = check->map;
-    uint32_t at = rules_esp32_bootloader(map->chip);
+    uint32_t at = flash_map_boot_loader(map->chip);
     if (map->size <= at + 24) {
         return;
     }
@@ -380,8 +381,7 @@ static void check_bootloader(struct check *check) {
         return;
     }
     check_esp32_program(check, map->bytes + at, map->size - at, at);
-    uint32_t power = map->bytes[at + 3] >> 4;
-    uint32_t bytes = power <= 5 ? RULES_MEGABYTE << power : 0;
+    uint32_t bytes = esp32_flash_size(map->bytes + at);
     char named[24];
     char size[24];
     if (bytes > map->flash_size) {

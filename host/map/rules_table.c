@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "host/flash_file.h"
 #include "host/map/rules.h"
 #include "host/size.h"
 
@@ -39,16 +40,28 @@ void rules_table(struct check *check) {
     }
 }
 
+/// ESP-IDF's tool lets data end anywhere: only the offset, and an application's size, are aligned.
+static bool may_end_anywhere(const struct check *check, const struct oneslot_partition *region) {
+    return check->map->chip != FLASH_MAP_ESP8266 && region->type != ONESLOT_TYPE_APP &&
+           region->type != ONESLOT_TYPE_ONESLOT;
+}
+
 static void check_place(struct check *check, const struct oneslot_partition *region) {
     uint64_t end = region_end(region);
     if (region->size == 0) {
         rules_report(check, RULE_ZERO_SIZE, FLASH_MAP_ERROR, region->address, 0, "the region '%s' at 0x%x is empty",
                      region->label, region->address);
     }
-    if (region->address % ONESLOT_SECTOR_SIZE != 0 || region->size % ONESLOT_SECTOR_SIZE != 0) {
+    if (region->address % ONESLOT_SECTOR_SIZE != 0 ||
+        (region->size % ONESLOT_SECTOR_SIZE != 0 && !may_end_anywhere(check, region))) {
         rules_report(check, RULE_SECTOR_BOUNDARY, FLASH_MAP_ERROR, region->address, region->size,
                      "the region '%s' (0x%x to 0x%llx) does not begin and end on sectors of 0x1000 bytes",
                      region->label, region->address, (unsigned long long)end);
+    } else if (region->size % ONESLOT_SECTOR_SIZE != 0) {
+        rules_report(check, RULE_SECTOR_BOUNDARY, FLASH_MAP_ADVICE, region->address, region->size,
+                     "'%s' (0x%x to 0x%llx) ends inside a sector: it can be read and written, but its last %u bytes "
+                     "are erased only with the rest of that sector, which nobody else may use",
+                     region->label, region->address, (unsigned long long)end, region->size % ONESLOT_SECTOR_SIZE);
     }
     if (end > check->map->flash_size) {
         rules_report(check, RULE_PAST_END, FLASH_MAP_ERROR, region->address, region->size,
@@ -109,9 +122,12 @@ static void check_pairs(struct check *check, uint32_t index) {
 
 static void check_file_system(struct check *check, const struct oneslot_partition *region) {
     if (region_is_file_system(region) && region->size != 0 && region->size < 2 * ONESLOT_SECTOR_SIZE) {
-        rules_report(check, RULE_FS_SIZE, FLASH_MAP_ERROR, region->address, region->size,
-                     "the file system '%s' at 0x%x has 0x%x bytes: two sectors, 0x2000, are the least", region->label,
-                     region->address, region->size);
+        // A table's subtype alone: Espressif's Zigbee keeps raw factory data in a partition of 1 KiB, called "fat".
+        bool esp8266 = check->map->chip == FLASH_MAP_ESP8266;
+        rules_report(check, RULE_FS_SIZE, esp8266 ? FLASH_MAP_ERROR : FLASH_MAP_WARNING, region->address, region->size,
+                     "the file system '%s' at 0x%x has 0x%x bytes: two sectors, 0x2000, are the least%s", region->label,
+                     region->address, region->size,
+                     esp8266 ? "" : "; what lies there can be used as it is, without a file system");
     }
 }
 
@@ -132,8 +148,13 @@ static void check_erase_blocks(struct check *check, const struct oneslot_partiti
 static void check_flash_size(struct check *check) {
     const struct flash_map *map = check->map;
     uint32_t least = map->chip == FLASH_MAP_ESP8266 ? 0x80000 : RULES_MEGABYTE;
+    if (map->flash_size > FLASH_FILE_MAX && map->flash_size <= flash_map_largest(map->chip)) {
+        bool ours = region_of(&map->map, ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_JOURNAL) != NULL;
+        rules_report(check, RULE_FLASH_SIZE, ours ? FLASH_MAP_ERROR : FLASH_MAP_ADVICE, 0, map->flash_size,
+                     "Oneslot serves 16 MiB of flash at the most; this map is for 0x%x bytes", map->flash_size);
+    }
     if ((map->flash_size & (map->flash_size - 1)) != 0 || map->flash_size < least ||
-        map->flash_size > 16 * RULES_MEGABYTE) {
+        map->flash_size > flash_map_largest(map->chip)) {
         rules_report(check, RULE_FLASH_SIZE, FLASH_MAP_ERROR, 0, map->flash_size,
                      "no flash chip for the %s has 0x%x bytes", flash_map_chip_text(map->chip), map->flash_size);
     }

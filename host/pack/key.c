@@ -1,83 +1,22 @@
 #include "host/pack/key.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "bearssl.h"
 #include "host/file.h"
+#include "host/output.h"
 #include "host/pack/passphrase.h"
+#include "host/pack/pem.h"
 #include "host/pack/pkcs8.h"
 #include "host/tool.h"
 
 #define CURVE       (&br_ec_prime_i15)
-#define DER_MAX     4096u
 #define POINT_SIZE  65u
 #define PUBLIC_SIZE (ONESLOT_KEY_PREFIX + 64u)
 
-/// What a PEM file holds.
-enum content { CONTENT_NONE, CONTENT_PRIVATE, CONTENT_ENCRYPTED, CONTENT_PUBLIC };
-
-struct der {
-    enum content content;
-    size_t length;
-    bool too_long;
-    uint8_t bytes[DER_MAX];
-};
-
 /* PEM */
-
-static void add(void *context, const void *bytes, size_t length) {
-    struct der *der = context;
-    if (length > sizeof der->bytes - der->length) {
-        der->too_long = true;
-        return;
-    }
-    memcpy(der->bytes + der->length, bytes, length);
-    der->length += length;
-}
-
-static enum content content_of(const char *name) {
-    if (strcmp(name, BR_ENCODE_PEM_PKCS8) == 0 || strcmp(name, BR_ENCODE_PEM_EC_RAW) == 0) {
-        return CONTENT_PRIVATE;
-    }
-    if (strcmp(name, "ENCRYPTED PRIVATE KEY") == 0) {
-        return CONTENT_ENCRYPTED;
-    }
-    return strcmp(name, "PUBLIC KEY") == 0 ? CONTENT_PUBLIC : CONTENT_NONE;
-}
-
-/// Finds the first key of a PEM file. Other objects before it (curve parameters) are passed over.
-static bool read_pem(struct der *der, const uint8_t *text, size_t length) {
-    br_pem_decoder_context pem;
-    bool open = false;
-    memset(der, 0, sizeof *der);
-    br_pem_decoder_init(&pem);
-    // The last line may lack its end.
-    for (size_t at = 0; at <= length;) {
-        at += at < length ? br_pem_decoder_push(&pem, text + at, length - at) : br_pem_decoder_push(&pem, "\n", 1);
-        switch (br_pem_decoder_event(&pem)) {
-        case BR_PEM_BEGIN_OBJ:
-            der->content = content_of(br_pem_decoder_name(&pem));
-            open = der->content != CONTENT_NONE;
-            br_pem_decoder_setdest(&pem, open ? add : NULL, der);
-            break;
-        case BR_PEM_END_OBJ:
-            if (open) {
-                return !der->too_long;
-            }
-            break;
-        case BR_PEM_ERROR:
-            return false;
-        default:
-            break;
-        }
-    }
-    return false;
-}
 
 static char *make_pem(const uint8_t *der, size_t length, const char *name) {
     char *text = malloc(br_pem_encode(NULL, NULL, length, name, BR_PEM_LINE64) + 1);
@@ -134,7 +73,13 @@ static bool take_public(struct key *key, const uint8_t *der, size_t length) {
     return CURVE->mul(point, sizeof point, ONE, sizeof ONE, BR_EC_secp256r1) == 1;
 }
 
-static int take_encrypted(struct key *key, const struct der *der, const char *path, const char *passphrase_file,
+static int fail_kind(bool json, const char *path, const char *kind, const uint8_t *der, size_t length) {
+    const char *other = pem_other_key(der, length);
+    return tool_fail(json, ONESLOT_ERROR_NONE, "%s: not a %s key on P-256%s%s", path, kind, other[0] != 0 ? ": " : "",
+                     other);
+}
+
+static int take_encrypted(struct key *key, const struct pem *pem, const char *path, const char *passphrase_file,
                           bool json) {
     char passphrase[PASSPHRASE_MAX + 1];
     size_t length;
@@ -142,35 +87,33 @@ static int take_encrypted(struct key *key, const struct der *der, const char *pa
     if (status != TOOL_OK) {
         return status;
     }
-    uint8_t *bytes = pkcs8_decrypt(der->bytes, der->length, passphrase, &length);
+    uint8_t *bytes = pkcs8_decrypt(pem->der, pem->length, passphrase, &length);
     if (bytes == NULL) {
         return tool_fail(json, ONESLOT_ERROR_NONE, "%s: this is not its passphrase, or the file is damaged", path);
     }
-    bool fine = take_private(key, bytes, length);
+    status = take_private(key, bytes, length) ? TOOL_OK : fail_kind(json, path, "private", bytes, length);
     free(bytes);
-    return fine ? TOOL_OK : tool_fail(json, ONESLOT_ERROR_NONE, "%s: not a private key on P-256", path);
+    return status;
 }
 
 int key_load(struct key *key, const char *path, const char *passphrase_file, bool json) {
     uint8_t *text;
     size_t length;
-    struct der der;
+    struct pem pem;
     if (!file_read(path, 64 * 1024, &text, &length)) {
         return tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", path, strerror(errno));
     }
-    bool found = read_pem(&der, text, length);
+    bool found = pem_read(&pem, (char *)text, length);
     free(text);
     if (!found) {
-        return tool_fail(json, ONESLOT_ERROR_NONE, "%s: no key was found in it; a PEM file is wanted", path);
+        return tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", path, pem.reason);
     }
-    if (der.content == CONTENT_ENCRYPTED) {
-        return take_encrypted(key, &der, path, passphrase_file, json);
+    if (pem.content == PEM_ENCRYPTED) {
+        return take_encrypted(key, &pem, path, passphrase_file, json);
     }
-    bool fine = der.content == CONTENT_PUBLIC ? take_public(key, der.bytes, der.length)
-                                              : take_private(key, der.bytes, der.length);
-    return fine ? TOOL_OK
-                : tool_fail(json, ONESLOT_ERROR_NONE, "%s: not a %s key on P-256", path,
-                            der.content == CONTENT_PUBLIC ? "public" : "private");
+    bool public = pem.content == PEM_PUBLIC;
+    bool fine = public ? take_public(key, pem.der, pem.length) : take_private(key, pem.der, pem.length);
+    return fine ? TOOL_OK : fail_kind(json, path, public ? "public" : "private", pem.der, pem.length);
 }
 
 bool key_make(struct key *key) {
@@ -190,22 +133,12 @@ bool key_make(struct key *key) {
     return true;
 }
 
-/// A new file that only its owner may read, whole or not at all.
-static bool create(const char *path, const char *text) {
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    size_t length = strlen(text);
-    if (descriptor < 0) {
-        return false;
-    }
-    ssize_t done = write(descriptor, text, length);
-    bool fine = done == (ssize_t)length && fchmod(descriptor, 0600) == 0 && fsync(descriptor) == 0;
-    int reason = done < 0 || fine ? errno : ENOSPC;
-    fine = close(descriptor) == 0 && fine;
-    if (!fine) {
-        unlink(path);
-        errno = reason;
-    }
-    return fine;
+/// Writes and frees `text`.
+static int write_pem(const char *path, enum output_kind kind, char *text, bool json) {
+    int status = text != NULL ? output_write(path, kind, text, strlen(text), json)
+                              : tool_fail(json, ONESLOT_ERROR_NONE, "memory ran out");
+    free(text);
+    return status;
 }
 
 static void public_der(const struct key *key, uint8_t der[PUBLIC_SIZE]) {
@@ -219,8 +152,8 @@ static br_ec_private_key secret_of(const struct key *key, uint8_t scalar[32]) {
     return (br_ec_private_key){.curve = BR_EC_secp256r1, .x = scalar, .xlen = 32};
 }
 
-bool key_save(const struct key *key, const char *path, const char *passphrase) {
-    uint8_t der[DER_MAX];
+int key_save(const struct key *key, const char *path, const char *passphrase, bool json) {
+    uint8_t der[PEM_DER_MAX];
     uint8_t scalar[32];
     uint8_t spki[PUBLIC_SIZE];
     br_ec_private_key secret = secret_of(key, scalar);
@@ -235,21 +168,13 @@ bool key_save(const struct key *key, const char *path, const char *passphrase) {
         text = sealed != NULL ? make_pem(sealed, length, "ENCRYPTED PRIVATE KEY") : NULL;
         free(sealed);
     }
-    bool fine = text != NULL && create(path, text);
-    if (text == NULL) {
-        errno = ENOMEM;
-    }
-    free(text);
-    return fine;
+    return write_pem(path, OUTPUT_NEW, text, json);
 }
 
-bool key_save_public(const struct key *key, const char *path) {
+int key_save_public(const struct key *key, const char *path, bool json) {
     uint8_t der[PUBLIC_SIZE];
     public_der(key, der);
-    char *text = make_pem(der, sizeof der, "PUBLIC KEY");
-    bool fine = text != NULL && file_replace(path, (const uint8_t *)text, strlen(text));
-    free(text);
-    return fine;
+    return write_pem(path, OUTPUT_KEY, make_pem(der, sizeof der, "PUBLIC KEY"), json);
 }
 
 uint32_t key_sign(const struct key *key, const uint8_t sha256[32], uint8_t signature[ONESLOT_SIGNATURE_MAX]) {

@@ -99,7 +99,11 @@ extern "C" {
     X(PACKAGE_NEEDED, 99, "this device has a key: it takes a signed package, no plain image")                          \
     X(PACKAGE_INSTALLER, 100, "the package holds an installer, which is not what is needed here")                      \
     X(PACKAGE_UNSUPPORTED, 101, "the installer on this device takes no packages")                                      \
-    X(INSTALLER_INVALID, 102, "the package holds no installer that would start on this chip")
+    X(INSTALLER_INVALID, 102, "the package holds no installer that would start on this chip")                          \
+    /* the way back, and what is not started */                                                                        \
+    X(WAY_BACK, 110, "the fallback could not be put back after this upgrade")                                          \
+    X(APPLICATION_REFUSED, 111, "the application is whole, but the boot loader does not start it")                     \
+    X(BOOT_REPLACED, 112, "the new image takes the place of Espressif's boot loader, which the fallback needs")
 
 /// An outcome or a failure; ONESLOT_ERROR_NONE (0) is success.
 enum oneslot_error {

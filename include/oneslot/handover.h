@@ -17,7 +17,7 @@ extern "C" {
 /// What the device does after oneslot_handover().
 enum oneslot_next {
     ONESLOT_NEXT_RESET, ///< reset: the boot loader starts the application
-    ONESLOT_NEXT_WAIT,  ///< nothing can be started, or writing cannot go on: wait some seconds, then reset
+    ONESLOT_NEXT_WAIT,  ///< nothing can be started, or writing cannot go on: wait install->wait seconds, then reset
 };
 
 /// Looks whether the application is whole, does what the journal, the watch path or a broken application ask for
