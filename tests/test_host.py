@@ -435,7 +435,7 @@ class TestRequest:
     def test_options_reach_the_journal(self, oneslot, flash, old):
         digest = hashlib.sha256(old.read_bytes()).hexdigest()
         oneslot.ok("request", flash, "/n", "--sha256", digest.upper(), "--trial", "5", "--fallback", "/o")
-        records = [flash.read_bytes()[0xF5000 + slot * 1024 :][:512] for slot in range(8)]
+        records = [flash.read_bytes()[0xF5000 + slot // 3 * 4096 + slot % 3 * 1280 :][:768] for slot in range(6)]
         record = max((r for r in records if r[:4] == b"1SLJ"), key=lambda r: struct.unpack_from("<I", r, 4)[0])
         assert record[9] == 1 and record[11] & 1 and record[12] == 5
         assert record[32:34] == b"/n" and record[152:154] == b"/o" and record[272:304].hex() == digest

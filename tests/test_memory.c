@@ -352,7 +352,8 @@ static void disturbed(void) {
         struct sim_device device;
         sim_device_fork(&device, &bench.device);
         nor_count_from_zero(&device.nor);
-        nor_plan(&device.nor, (struct nor_fault){.kind = NOR_FAULT_READ, .at = read / 2u, .count = 3u + read % 2u * 3u});
+        nor_plan(&device.nor,
+                 (struct nor_fault){.kind = NOR_FAULT_READ, .at = read / 2u, .count = 3u + read % 2u * 3u});
         assert_int_equal(sim_power_on(&device), SIM_APPLICATION);
         assert_int_equal(sim_runs(&device), SIM_RUNS_NEW);
         installs += device.installs > bench.device.installs;
@@ -518,8 +519,12 @@ static void bad_firmware_sector(void) {
         }
         assert_int_equal(bench.device.nor.operations, operations);
         for (uint32_t i = 0; i < bench.device.nor.sectors; i++) {
-            bool same_block = i / 16u == (base + at) / ONESLOT_BLOCK_SIZE;
-            assert_true(bench.device.nor.sector[i]->erases <= (same_block ? 24u : 8u));
+            uint32_t address = i * ONESLOT_SECTOR_SIZE;
+            bool firmware = address >= base && address < base + SIZE;
+            bool same_block = address / ONESLOT_BLOCK_SIZE == (base + at) / ONESLOT_BLOCK_SIZE;
+            // What was written and read back in another block is not written again, but for the way back.
+            uint32_t most = same_block ? 24u : firmware ? 1u + fallback : 8u;
+            assert_true(bench.device.nor.sector[i]->erases <= most);
         }
         bench.device.nor.violations = 0; // Where a bit is stuck a program meets it.
         finish(&bench);

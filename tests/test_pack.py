@@ -177,16 +177,16 @@ class TestKeys:
             oneslot.ok("verify", tmp_path / "p.osp", "--key", public)
             assert "not its passphrase" in oneslot(*pack, tmp_path / "wrong").err
 
-    @pytest.mark.parametrize("content", [
-        b"", b"no key\n", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
-        b"-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n",
-        b"-----BEGIN PRIVATE KEY-----\nMEEC\n", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-        b"-----BEGIN PRIVATE KEY-----\n" + b"A" * 64 + b"\n" * 1 + (b"A" * 64 + b"\n") * 200
-        + b"-----END PRIVATE KEY-----\n"])
-    def test_what_is_no_key_is_refused(self, oneslot_sanitized, package, tmp_path, content):
+    @pytest.mark.parametrize("content, said", [
+        (b"", "no"), (b"no key\n", "no"), (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "no"),
+        (b"-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n", "its PEM text is damaged"),
+        (b"-----BEGIN PRIVATE KEY-----\nMEEC\n", "its PEM text is cut short"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "it holds a certificate alone, no key"),
+        (b"-----BEGIN PRIVATE KEY-----\n" + (b"A" * 64 + b"\n") * 201 + b"-----END PRIVATE KEY-----\n", "no")])
+    def test_what_is_no_key_is_refused(self, oneslot_sanitized, package, tmp_path, content, said):
         (tmp_path / "k.pem").write_bytes(content)
         result = oneslot_sanitized("verify", package, "--key", tmp_path / "k.pem")
-        assert result.status == 1 and "k.pem: no" in result.err, result
+        assert result.status == 1 and f"k.pem: {said}" in result.err, result
 
     def test_a_key_on_another_curve_or_off_the_curve_is_refused(self, oneslot, openssl, package, tmp_path, keys):
         openssl.ok("ecparam", "-name", "secp384r1", "-genkey", "-noout", "-out", tmp_path / "384.pem")

@@ -36,7 +36,7 @@ VARIANTS = (
     Variant("trust_what_reads_right", "a sector that reads like the image is left alone, cut or no cut",
             "install_steps.c", (
         ("    for (int attempt = 0; attempt < ONESLOT_FLASH_TRIES; attempt++) {\n" + ERASE_FIRST,
-         "    bool right = false;\n    (void)holds_buffer(install, sector, ONESLOT_SECTOR_SIZE, &right);\n"
+         "    bool right = false;\n    (void)holds_buffer(install, address, ONESLOT_SECTOR_SIZE, &right);\n"
          "    for (int attempt = 0; !right && attempt < ONESLOT_FLASH_TRIES; attempt++) {\n" + ERASE_FIRST),
     ), ("wrong",)),
     Variant("trust_what_reads_erased", "a sector that reads erased is not erased again", "install_steps.c", (
@@ -61,7 +61,7 @@ VARIANTS = (
     ), ("wrong", "journal")),
     Variant("journal_in_one_sector", "the journal erases the sector that holds its newest record", "journal.c", (
         ("        uint32_t candidate = (first + i) % ONESLOT_SLOTS;\n",
-         "        uint32_t candidate = (first + i) % SLOTS_PER_SECTOR;\n"),
+         "        uint32_t candidate = (first + i) % ONESLOT_SLOTS_PER_SECTOR;\n"),
         ("            break; // Once round: this sector holds the newest record.\n", ""),
     ), ("wrong", "brick", "journal")),
     Variant("records_share_pages", "a journal record, its seal and the next record lie in one page", "journal.c", (
@@ -340,10 +340,6 @@ ESP32_VARIANTS = (
         ("    install->commit = take_choice_back;\n",
          "    (void)oneslot_otadata_write(install->flash, install->layout.otadata, ONESLOT_OTA_UNDEFINED);\n"),
     ), ("wrong", "brick", "journal")),
-    Variant("journal_not_settled", "the installer hands back on a seal that a cut may have left half-way",
-            "handover.c", (
-        ("        (void)oneslot_journal_settle(&install->journal, &install->record, &install->slot);\n", ""),
-    ), ("journal",)),
     Variant("request_before_the_choice", "the application writes its request and never takes otadata's choice back",
             "api.c", (
         ("    if (oneslot->choice != NULL) {\n        error = oneslot->choice->take_back(oneslot);\n",
@@ -373,6 +369,10 @@ OTADATA_VARIANTS = (
     ), ("failed",)),
 )
 HANDOVER_VARIANTS = (
+    Variant("journal_not_settled", "the installer hands back on a seal that a cut may have left half-way",
+            "handover.c", (
+        ("        (void)oneslot_journal_settle(&install->journal, &install->record, &install->slot);\n", ""),
+    ), ("failed",)),
     Variant("never_looks", "the application is taken for whole", "handover.c", (
         ("    return error == ONESLOT_ERROR_NONE || error == ONESLOT_ERROR_IMAGE_UNPROVEN;\n",
          "    return error != ONESLOT_ERROR_FLASH_READ;\n"),
