@@ -50,3 +50,9 @@ unit: $(DEPS)/test.mk $(HOST_TESTS) $(ASAN_TESTS) ## Run the unit tests alone
 
 lint: $(DEPS)/test.mk ## Check format and look for faults with cppcheck and clang-tidy
 	@$(RUN_TESTS) lint/
+
+.PHONY: mutants
+MUTANTS ?= 60
+SEED ?= 1
+mutants: $(DEPS)/test.mk ## Change MUTANTS (60) tokens of the core, drawn by SEED, one at a time, and ask the tests; T=PART
+	@$(PYTHON) tests/mutants.py --build $(BUILD) --count $(MUTANTS) --seed $(SEED) $(T)
