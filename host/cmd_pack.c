@@ -9,6 +9,7 @@
 #include "host/file.h"
 #include "host/firmware.h"
 #include "host/flash_file.h"
+#include "host/foreign.h"
 #include "host/pack/build.h"
 #include "host/pack/compress.h"
 #include "host/pack/package_file.h"
@@ -69,7 +70,7 @@ static int look_inside(struct pack *pack, const char *path, const uint8_t *bytes
     }
     firmware_read(&firmware, bytes, (uint32_t)length);
     if (firmware.error != ONESLOT_ERROR_NONE) {
-        return tool_fail(pack->json, firmware.error, "%s: %s", path, oneslot_error_text(firmware.error));
+        return foreign_fail(pack->json, firmware.error, path, bytes, (uint32_t)length);
     }
     bool esp32 = firmware.image.kind == ONESLOT_IMAGE_ESP32;
     pack->content.kind = (uint8_t)firmware.image.kind;

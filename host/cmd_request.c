@@ -1,9 +1,11 @@
 /*
  * oneslot request, oneslot cancel: what the application does on its device, in a flash image.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/file_system.h"
+#include "host/foreign.h"
 #include "host/size.h"
 #include "host/state.h"
 #include "host/tool.h"
@@ -50,8 +52,13 @@ static void warn_if_missing(const struct flash_file *file, const char *path) {
         tool_warn("no littlefs was found in the flash image, so the request for %s will fail", path);
         return;
     }
+    uint8_t *bytes;
+    uint32_t length;
     if (lfs_stat(&fs.lfs, path, &info) != 0) {
         tool_warn("there is no %s on the file system yet", path);
+    } else if (file_system_get(&fs, path, &bytes, &length) == 0) {
+        foreign_warn(path, bytes, length);
+        free(bytes);
     }
     file_system_unmount(&fs);
 }
