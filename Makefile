@@ -53,7 +53,7 @@ ASAN_LIBCORE := $(BUILD)/asan/libcore.a
 ASAN_LIBSIM := $(BUILD)/asan/libsim.a
 ONESLOT := $(BUILD)/oneslot
 
-.PHONY: all help deps test unit lint format demo size bench clean distclean
+.PHONY: all help deps test test-full unit lint format demo size bench clean distclean
 all:
 
 help: ## List the targets

@@ -13,11 +13,16 @@ static struct oneslot_journal journal_of(const struct oneslot *oneslot) {
     return journal;
 }
 
-/// Reads the newest record. An empty journal is the state IDLE, not an error.
+/// Reads the newest record, and makes it firm: the application acts on it. Where that cannot be written the installer
+/// will have to. An empty journal is the state IDLE, not an error.
 static enum oneslot_error load(struct oneslot *oneslot) {
     struct oneslot_journal journal = journal_of(oneslot);
+    bool settled;
     oneslot->slot = 0;
-    enum oneslot_error error = oneslot_journal_load(&journal, &oneslot->record, &oneslot->slot);
+    enum oneslot_error error = oneslot_journal_look(&journal, &oneslot->record, &oneslot->slot, &settled);
+    if (error == ONESLOT_ERROR_NONE && !settled) {
+        (void)oneslot_journal_settle(&journal, &oneslot->record, &oneslot->slot);
+    }
     return error == ONESLOT_ERROR_JOURNAL_EMPTY ? ONESLOT_ERROR_NONE : error;
 }
 
@@ -97,7 +102,8 @@ static enum oneslot_error check(const char *path, const struct oneslot_options *
     return options->fallback == NULL || path_valid(options->fallback) ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_PATH_INVALID;
 }
 
-/// Forgets the last request; what is known about the device stays: the image that runs, the last files looked at.
+/// Forgets the last request; what is known about the device stays: the image that runs and the file that holds it, what
+/// failed its trial, the last files looked at.
 static void clear_request(struct oneslot_record *record) {
     record->outcome = ONESLOT_ERROR_NONE;
     record->flags = 0;
@@ -107,6 +113,9 @@ static void clear_request(struct oneslot_record *record) {
     record->size = 0;
     record->target = 0;
     record->detail = 0;
+    record->own_outcome = ONESLOT_ERROR_NONE;
+    record->attempts = 0;
+    record->failures = 0;
     memset(record->path, 0, sizeof record->path);
     memset(record->fallback, 0, sizeof record->fallback);
     memset(record->expected, 0, sizeof record->expected);
@@ -186,7 +195,7 @@ enum oneslot_error oneslot_confirm(struct oneslot *oneslot) {
     oneslot->record.state = ONESLOT_STATE_DONE;
     oneslot->record.outcome = ONESLOT_ERROR_NONE;
     oneslot->record.detail = 0;
-    oneslot_version_raise(oneslot->record.floor, oneslot->record.image_version);
+    oneslot_version_raise(oneslot->record.floor, oneslot->record.installed_version);
     return append(oneslot);
 }
 
@@ -215,6 +224,7 @@ enum oneslot_error oneslot_status(struct oneslot *oneslot, struct oneslot_status
     status->state = (enum oneslot_state)record->state;
     status->outcome = (enum oneslot_error)record->outcome;
     status->detail = record->detail;
+    status->own_outcome = (enum oneslot_error)record->own_outcome;
     memcpy(status->path, record->path, sizeof record->path);
     status->installed_size = record->installed_size;
     memcpy(status->installed, record->installed, sizeof record->installed);
@@ -263,6 +273,21 @@ static void add_outcome(struct text *text, const struct oneslot_status *status) 
         add(text, ": ");
     }
     add(text, oneslot_error_text(status->outcome));
+    if (status->detail != 0 &&
+        (status->outcome == ONESLOT_ERROR_WAY_BACK || status->outcome == ONESLOT_ERROR_NO_FALLBACK)) {
+        add(text, ": ");
+        add(text, oneslot_error_text((enum oneslot_error)status->detail));
+    }
+}
+
+/// What the device came to by itself since the last request.
+static void add_own_outcome(struct text *text, enum oneslot_error outcome) {
+    if (outcome == ONESLOT_ERROR_NONE) {
+        return;
+    }
+    bool application = outcome == ONESLOT_ERROR_APPLICATION_BROKEN || outcome == ONESLOT_ERROR_APPLICATION_REFUSED;
+    add(text, application ? "; " : "; refused the file at the watch path: ");
+    add(text, oneslot_error_text(outcome));
 }
 
 static void add_status(struct text *text, const struct oneslot_status *status) {
@@ -299,4 +324,5 @@ void oneslot_status_text(const struct oneslot_status *status, char *text, uint32
     struct text builder = {text, size - 1u};
     *text = '\0';
     add_status(&builder, status);
+    add_own_outcome(&builder, status->own_outcome);
 }

@@ -12,8 +12,11 @@ void oneslot_boot_installers(const struct oneslot_journal *journal, const struct
     places[3] = layout->second;
 }
 
-enum oneslot_boot oneslot_boot_decide(const struct oneslot_record *record, uint32_t trial_used, bool watch,
-                                      bool whole) {
+enum oneslot_boot oneslot_boot_decide(const struct oneslot_record *record, uint32_t trial_used, bool watch, bool whole,
+                                      bool settled) {
+    if (!settled) {
+        return ONESLOT_BOOT_INSTALLER;
+    }
     switch (record->state) {
     case ONESLOT_STATE_REQUESTED:
     case ONESLOT_STATE_INSTALLING:

@@ -8,6 +8,9 @@
 #include "oneslot/otadata.h"
 #include "oneslot/version.h"
 
+/// Starts at which the boot loader was told to start an application that is whole to us, before others are tried.
+#define STARTS 3u
+
 /// What is known at a start of the installer.
 struct start {
     struct oneslot_install *install;
@@ -60,8 +63,8 @@ static enum oneslot_error settle_trial(struct start *start) {
     record->state = ONESLOT_STATE_DONE;
     record->outcome = ONESLOT_ERROR_NONE;
     record->detail = 0;
-    oneslot_version_raise(record->floor, record->image_version);
-    return oneslot_journal_append(&install->journal, record, &install->slot);
+    oneslot_version_raise(record->floor, record->installed_version);
+    return oneslot_install_append(install, false);
 }
 
 static enum oneslot_error read_state(struct start *start) {
@@ -72,9 +75,14 @@ static enum oneslot_error read_state(struct start *start) {
     }
     install->journal.flash = install->flash;
     install->journal.address = install->layout.journal;
+    install->slot = ONESLOT_SLOTS;
     error = oneslot_journal_load(&install->journal, &install->record, &install->slot);
     if (error != ONESLOT_ERROR_NONE && error != ONESLOT_ERROR_JOURNAL_EMPTY) {
         return error;
+    }
+    if (error == ONESLOT_ERROR_NONE) {
+        // The next start goes past the installer: what the journal says now it has to say then.
+        (void)oneslot_journal_settle(&install->journal, &install->record, &install->slot);
     }
     error = oneslot_otadata_read(install->flash, install->layout.otadata, &start->entry, &start->boots);
     if (error == ONESLOT_ERROR_NONE) {
@@ -88,69 +96,91 @@ static bool needs_look(const struct oneslot_record *record) {
     return record->state != ONESLOT_STATE_REQUESTED && record->state != ONESLOT_STATE_INSTALLING;
 }
 
-/// The boot loader starts the application from the next reset on.
+/// The boot loader starts the application from the next reset on. If it was told so already and the installer was
+/// started nevertheless, it finds fault with what is whole to us: nothing is written, and there is no race of resets.
 static enum oneslot_next start_application(struct start *start, enum oneslot_error *reason) {
     struct oneslot_install *install = start->install;
-    uint32_t state = ONESLOT_OTA_UNDEFINED;
-    if (install->record.state == ONESLOT_STATE_TRIAL) {
-        // As on the ESP8266: where the boot cannot be counted, the application is started nevertheless.
-        (void)oneslot_journal_trial_count(&install->journal, install->slot);
-        state = ONESLOT_OTA_NEW;
+    bool trial = install->record.state == ONESLOT_STATE_TRIAL;
+    uint32_t granted = 0;
+    uint32_t tries = 0;
+    if (start->boots) {
+        *reason = ONESLOT_ERROR_APPLICATION_REFUSED;
+        return ONESLOT_NEXT_WAIT;
     }
-    enum oneslot_error error = oneslot_otadata_write(install->flash, install->layout.otadata, state);
+    // A boot that cannot be counted (twice: one reading decides nothing) is not one of a trial: it would not come to an
+    // end.
+    trial = trial && (oneslot_journal_trial_count(&install->journal, install->slot) == ONESLOT_ERROR_NONE ||
+                      oneslot_journal_trial_count(&install->journal, install->slot) == ONESLOT_ERROR_NONE);
+    if (install->slot < ONESLOT_SLOTS) {
+        (void)oneslot_journal_counted(&install->journal, install->slot, ONESLOT_COUNTER_TRIAL, &granted);
+        (void)oneslot_journal_counted(&install->journal, install->slot, ONESLOT_COUNTER_TRIES, &tries);
+    }
+    // Where the boot loader's choice gets lost again and again, or cannot be written, an end is put to writing it.
+    enum oneslot_error error = ONESLOT_ERROR_OTADATA_WRITE;
+    if ((trial || granted < ONESLOT_TRIAL_MAX) && tries < ONESLOT_TRIES_MAX) {
+        error = oneslot_otadata_write(install->flash, install->layout.otadata,
+                                      trial ? ONESLOT_OTA_NEW : ONESLOT_OTA_UNDEFINED);
+    }
     if (error != ONESLOT_ERROR_NONE) {
+        (void)oneslot_journal_count(&install->journal, install->slot, ONESLOT_COUNTER_TRIES);
         *reason = error;
         return ONESLOT_NEXT_WAIT;
+    }
+    if (!trial) {
+        (void)oneslot_journal_trial_count(&install->journal, install->slot);
     }
     return ONESLOT_NEXT_RESET;
 }
 
-/// Nothing is asked for and the application is whole.
-static enum oneslot_next hand_back(struct start *start, enum oneslot_error *reason) {
+/// Whether what is in the application's place is whole, to us and to the boot loader.
+static bool is_startable(struct start *start) {
     struct oneslot_install *install = start->install;
-    *reason = ONESLOT_ERROR_NOTHING_TO_DO;
-    if (install->record.magic == ONESLOT_RECORD_MAGIC) {
-        // The next start goes past the installer: what the journal says now it has to say then.
-        (void)oneslot_journal_settle(&install->journal, &install->record, &install->slot);
+    uint32_t waits = 0;
+    // One reading does not decide that it is not.
+    if (!is_whole(install) && !is_whole(install)) {
+        return false;
     }
-    enum oneslot_next next = start_application(start, reason);
-    if (start->boots && next == ONESLOT_NEXT_RESET) {
-        // It should not have come here: the boot loader finds fault with what is whole to us. No race of resets.
-        *reason = ONESLOT_ERROR_APPLICATION_BROKEN;
-        return ONESLOT_NEXT_WAIT;
+    if (start->boots) {
+        (void)oneslot_journal_counted(&install->journal, install->slot, ONESLOT_COUNTER_WAITS, &waits);
     }
-    return next;
+    return waits < STARTS;
 }
 
-enum oneslot_next oneslot_handover(struct oneslot_install *install, enum oneslot_error *reason) {
-    struct start start = {.install = install};
-    *reason = read_state(&start);
-    if (*reason != ONESLOT_ERROR_NONE) {
-        return ONESLOT_NEXT_WAIT;
-    }
+static enum oneslot_next serve(struct start *start, enum oneslot_error *reason) {
+    struct oneslot_install *install = start->install;
     bool looked = needs_look(&install->record);
-    bool whole = looked && is_whole(install);
+    bool whole = looked && is_startable(start);
     bool watch = (install->layout.flags & ONESLOT_LAYOUT_WATCH) != 0;
-    if (oneslot_boot_decide(&install->record, start.used, watch, whole) != ONESLOT_BOOT_INSTALLER) {
-        return hand_back(&start, reason);
+    *reason = ONESLOT_ERROR_NOTHING_TO_DO;
+    if (oneslot_boot_decide(&install->record, start->used, watch, whole, true) != ONESLOT_BOOT_INSTALLER) {
+        return start_application(start, reason);
     }
     install->application_broken = looked && !whole;
+    bool read = install->slot < ONESLOT_SLOTS;
     install->commit = take_choice_back;
     *reason = oneslot_install_run(install);
-    if (*reason == ONESLOT_ERROR_NONE) {
-        return start_application(&start, reason); // what was installed has just been proven in flash
+    if (*reason == ONESLOT_ERROR_NONE || install->proven) {
+        // What was installed has just been proven in flash, and the choice was taken back for it.
+        start->boots = false;
+        return start_application(start, reason);
     }
-    if (install->record.state == ONESLOT_STATE_INSTALLING) {
+    // A record that could not be read a second time does not mean that there is none.
+    if (install->record.state == ONESLOT_STATE_INSTALLING || (read && install->slot >= ONESLOT_SLOTS)) {
         return ONESLOT_NEXT_WAIT;
     }
-    if (!looked) {
-        whole = is_whole(install);
-    }
-    if (whole) {
-        return *reason == ONESLOT_ERROR_NOTHING_TO_DO ? hand_back(&start, reason) : start_application(&start, reason);
+    if (whole || (!looked && is_startable(start))) {
+        return start_application(start, reason);
     }
     if (*reason == ONESLOT_ERROR_NOTHING_TO_DO) {
         *reason = ONESLOT_ERROR_APPLICATION_BROKEN;
     }
     return ONESLOT_NEXT_WAIT;
+}
+
+enum oneslot_next oneslot_handover(struct oneslot_install *install, enum oneslot_error *reason) {
+    struct start start = {.install = install};
+    *reason = read_state(&start);
+    enum oneslot_next next = *reason == ONESLOT_ERROR_NONE ? serve(&start, reason) : ONESLOT_NEXT_WAIT;
+    install->wait = next == ONESLOT_NEXT_WAIT ? oneslot_install_wait(install) : 0;
+    return next;
 }

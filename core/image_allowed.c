@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "oneslot/image.h"
+#include "oneslot/source.h"
 
 static bool meet(uint32_t start, uint32_t end, uint32_t other_start, uint32_t other_end) {
     return start < other_end && other_start < end;

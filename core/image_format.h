@@ -5,6 +5,7 @@
 #define ONESLOT_IMAGE_FORMAT_H
 
 #include "oneslot/image.h"
+#include "oneslot/source.h"
 
 /// First byte of an image that the boot ROM loads, and of a boot_v1.x application.
 #define IMAGE_MAGIC       0xe9u

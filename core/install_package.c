@@ -115,19 +115,23 @@ static enum oneslot_error check_device(struct oneslot_install *install) {
     struct oneslot_version floor;
     char board[ONESLOT_BOARD_MAX + 1] = {0};
     memcpy(board, install->trust.board, sizeof install->trust.board);
-    oneslot_version_decode(&installed, record->image_version);
+    oneslot_version_decode(&installed, record->installed_version);
     oneslot_version_decode(&floor, record->floor);
     // An installer has versions of its own: what is known here are the application's.
     bool of_application = !install->installer_inside;
-    const struct oneslot_package_device device = {
+    struct oneslot_package_device device = {
         .chip = install->chip->number,
         .board = board,
         .installed =
-            of_application && is_known(record->image_version, sizeof record->image_version) ? &installed : NULL,
+            of_application && is_known(record->installed_version, sizeof record->installed_version) ? &installed : NULL,
         .floor = of_application ? &floor : NULL,
         .image_sha256 =
             of_application && is_known(record->installed, sizeof record->installed) ? record->installed : NULL,
     };
+    if (install->as_if != NULL) {
+        device.installed = install->as_if->has_version ? &install->as_if->version : NULL;
+        device.image_sha256 = install->as_if->image;
+    }
     return oneslot_package_allowed(&install->package, &device);
 }
 

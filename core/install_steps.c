@@ -25,6 +25,11 @@ static uint32_t physical(const struct oneslot_install *install, uint32_t address
     return address < ONESLOT_SECTOR_SIZE ? install->layout.displaced + address : address;
 }
 
+/// Where a sector of the image lies in flash.
+static uint32_t sector_address(const struct oneslot_install *install, uint32_t sector) {
+    return physical(install, install->record.target + sector * ONESLOT_SECTOR_SIZE);
+}
+
 static uint32_t sector_count(const struct oneslot_record *record) {
     return (record->size + ONESLOT_SECTOR_SIZE - 1u) / ONESLOT_SECTOR_SIZE;
 }
@@ -83,9 +88,9 @@ static enum oneslot_error read_image_sector(struct oneslot_install *install, uin
     return error;
 }
 
-/// Whether flash holds what is in install->buffer. `length`: bytes that matter.
-static enum oneslot_error holds_buffer(struct oneslot_install *install, uint32_t sector, uint32_t length, bool *holds) {
-    uint32_t address = physical(install, install->record.target + sector * ONESLOT_SECTOR_SIZE);
+/// Whether flash holds at `address` what is in install->buffer. `length`: bytes that matter.
+static enum oneslot_error holds_buffer(struct oneslot_install *install, uint32_t address, uint32_t length,
+                                       bool *holds) {
     *holds = true;
     for (uint32_t done = 0; done < length && *holds; done += ONESLOT_PAGE_SIZE) {
         uint32_t part = length - done < ONESLOT_PAGE_SIZE ? length - done : ONESLOT_PAGE_SIZE;
@@ -125,7 +130,8 @@ static enum oneslot_error plan_block(struct oneslot_install *install, uint32_t f
         }
         uint32_t rest = record->size - sector * ONESLOT_SECTOR_SIZE;
         bool holds;
-        error = holds_buffer(install, sector, rest < ONESLOT_SECTOR_SIZE ? rest : ONESLOT_SECTOR_SIZE, &holds);
+        error = holds_buffer(install, sector_address(install, sector),
+                             rest < ONESLOT_SECTOR_SIZE ? rest : ONESLOT_SECTOR_SIZE, &holds);
         if (error != ONESLOT_ERROR_NONE) {
             return error;
         }
@@ -189,31 +195,21 @@ enum oneslot_error oneslot_plan_resume(struct oneslot_install *install, uint32_t
 }
 
 /// Programs install->buffer to an erased sector and reads it back.
-static enum oneslot_error program_sector(struct oneslot_install *install, uint32_t sector) {
-    uint32_t address = physical(install, install->record.target + sector * ONESLOT_SECTOR_SIZE);
+static enum oneslot_error program_sector(struct oneslot_install *install, uint32_t address) {
     enum oneslot_error error = oneslot_flash_program(install->flash, address, install->buffer, ONESLOT_SECTOR_SIZE);
-    if (error != ONESLOT_ERROR_NONE) {
-        return error;
+    bool holds = false;
+    if (error == ONESLOT_ERROR_NONE) {
+        error = holds_buffer(install, address, ONESLOT_SECTOR_SIZE, &holds);
     }
-    bool holds;
-    error = holds_buffer(install, sector, ONESLOT_SECTOR_SIZE, &holds);
-    if (error != ONESLOT_ERROR_NONE) {
-        return error;
-    }
-    return holds ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_FLASH_VERIFY;
+    return error == ONESLOT_ERROR_NONE && !holds ? ONESLOT_ERROR_FLASH_VERIFY : error;
 }
 
-/// Writes one sector; `erased`: its block was erased just now. Starts over with an erase a bounded number of times.
-static enum oneslot_error write_sector(struct oneslot_install *install, uint32_t sector, bool erased) {
-    uint32_t address = physical(install, install->record.target + sector * ONESLOT_SECTOR_SIZE);
-    enum oneslot_error error = read_image_sector(install, sector);
-    if (error != ONESLOT_ERROR_NONE) {
-        return error;
-    }
+enum oneslot_error oneslot_write_sector(struct oneslot_install *install, uint32_t address, bool erased) {
+    enum oneslot_error error = ONESLOT_ERROR_NONE;
     for (int attempt = 0; attempt < ONESLOT_FLASH_TRIES; attempt++) {
         error = erased ? ONESLOT_ERROR_NONE : oneslot_flash_erase_sector(install->flash, address);
         if (error == ONESLOT_ERROR_NONE) {
-            error = program_sector(install, sector);
+            error = program_sector(install, address);
         }
         if (error == ONESLOT_ERROR_NONE) {
             break;
@@ -222,6 +218,12 @@ static enum oneslot_error write_sector(struct oneslot_install *install, uint32_t
     }
     install->record.detail = error == ONESLOT_ERROR_NONE ? 0 : address;
     return error;
+}
+
+/// Writes one sector of the image; `erased`: its block was erased just now.
+static enum oneslot_error write_sector(struct oneslot_install *install, uint32_t sector, bool erased) {
+    enum oneslot_error error = read_image_sector(install, sector);
+    return error != ONESLOT_ERROR_NONE ? error : oneslot_write_sector(install, sector_address(install, sector), erased);
 }
 
 /// Writes the planned sectors of one block but the image's first.
@@ -273,25 +275,24 @@ enum oneslot_error oneslot_write_planned(struct oneslot_install *install) {
     return ONESLOT_ERROR_NONE;
 }
 
-enum oneslot_error oneslot_verify(struct oneslot_install *install) {
-    const struct oneslot_record *record = &install->record;
+enum oneslot_error oneslot_verify(struct oneslot_install *install, const struct oneslot_held *held) {
     br_sha256_context sha256;
     br_sha256_init(&sha256);
-    for (uint32_t done = 0; done < record->size; done += ONESLOT_SECTOR_SIZE) {
-        uint32_t part = record->size - done < ONESLOT_SECTOR_SIZE ? record->size - done : ONESLOT_SECTOR_SIZE;
+    for (uint32_t done = 0; done < held->size; done += ONESLOT_SECTOR_SIZE) {
+        uint32_t part = held->size - done < ONESLOT_SECTOR_SIZE ? held->size - done : ONESLOT_SECTOR_SIZE;
         enum oneslot_error error =
-            oneslot_flash_read(install->flash, physical(install, record->target + done), install->buffer, part);
+            oneslot_flash_read(install->flash, physical(install, held->target + done), install->buffer, part);
         if (error != ONESLOT_ERROR_NONE) {
             return error;
         }
-        if (done == 0 && record->target == 0) {
+        if (done == 0 && held->target == 0) {
             // The digest is the file's; flash holds the device's own bytes 2 and 3.
-            memcpy(install->buffer + 2, (const uint8_t *)&record->header + 2, 2);
+            memcpy(install->buffer + 2, (const uint8_t *)&held->header + 2, 2);
         }
         br_sha256_update(&sha256, install->buffer, part);
-        oneslot_report(install, ONESLOT_PHASE_VERIFY, done + part, record->size);
+        oneslot_report(install, ONESLOT_PHASE_VERIFY, done + part, held->size);
     }
     uint8_t digest[br_sha256_SIZE];
     br_sha256_out(&sha256, digest);
-    return memcmp(digest, record->attempted, sizeof digest) == 0 ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_FLASH_VERIFY;
+    return memcmp(digest, held->sha256, sizeof digest) == 0 ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_FLASH_VERIFY;
 }

@@ -24,9 +24,26 @@ bool oneslot_plan_empty(const struct oneslot_record *record);
 /// Returns NONE, FLASH_ERASE, FLASH_PROGRAM, FLASH_VERIFY (then record.detail is the address) or a source error.
 enum oneslot_error oneslot_write_planned(struct oneslot_install *install);
 
-/// Reads all of the image back from flash and compares its SHA-256 with record.attempted. Needs no file.
-/// Returns NONE, FLASH_VERIFY or FLASH_READ.
-enum oneslot_error oneslot_verify(struct oneslot_install *install);
+/// What flash is to hold.
+struct oneslot_held {
+    const uint8_t *sha256; ///< of the image, as its file has it
+    uint32_t size;
+    uint32_t target; ///< flash address of its first byte
+    uint32_t header; ///< its file's first four bytes: flash holds the device's own bytes 2 and 3
+};
+
+/// Reads all of an image back from flash and compares its SHA-256. Needs no file. Returns NONE, FLASH_VERIFY or
+/// FLASH_READ.
+enum oneslot_error oneslot_verify(struct oneslot_install *install, const struct oneslot_held *held);
+
+/// Programs install->buffer to the sector at a flash address, with an erase before each of a bounded number of tries
+/// (`erased`: it was erased just now), and reads it back; record.detail is the address if that fails. Returns NONE,
+/// FLASH_ERASE, FLASH_PROGRAM, FLASH_READ or FLASH_VERIFY.
+enum oneslot_error oneslot_write_sector(struct oneslot_install *install, uint32_t address, bool erased);
+
+/// Appends install->record as it is; `move`: in the journal's other sector. What could not be written above the newest
+/// record for ONESLOT_TRIES_MAX times is not tried again. Returns NONE or JOURNAL_WRITE.
+enum oneslot_error oneslot_install_append(struct oneslot_install *install, bool move);
 
 /// Tells the port how far a phase is.
 void oneslot_report(struct oneslot_install *install, enum oneslot_phase phase, uint32_t done, uint32_t total);

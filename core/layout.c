@@ -2,6 +2,9 @@
 
 #include <stddef.h>
 
+_Static_assert(sizeof(struct oneslot_layout) == 64, "layout block");
+_Static_assert(sizeof(struct oneslot_config) == 256, "configuration");
+
 /// Whether a region of the reserved area lies on sectors, behind sector 0 and inside the chip.
 static bool region_valid(const struct oneslot_layout *layout, uint32_t address, uint32_t size) {
     return address % ONESLOT_SECTOR_SIZE == 0 && address >= ONESLOT_SECTOR_SIZE && address <= layout->flash_size &&

@@ -85,10 +85,11 @@ static enum oneslot_error rows_decode(struct oneslot_map *map, const uint8_t *by
     return map->count ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_MAP_INVALID;
 }
 
-/// A size may be any, as ESP-IDF's tool has it for data: no other region begins in the rest of the last sector.
+/// Data may have any size, as ESP-IDF's tool has it: no other region begins in the rest of its last sector.
 static bool in_range(const struct oneslot_partition *partition, uint32_t flash_size) {
-    return partition->address % ONESLOT_SECTOR_SIZE == 0 && partition->size != 0 && partition->address <= flash_size &&
-           partition->size <= flash_size - partition->address;
+    bool whole = partition->size % ONESLOT_SECTOR_SIZE == 0 || partition->type == ONESLOT_TYPE_DATA;
+    return partition->address % ONESLOT_SECTOR_SIZE == 0 && whole && partition->size != 0 &&
+           partition->address <= flash_size && partition->size <= flash_size - partition->address;
 }
 
 /// Two regions, both in range: sums do not overflow.

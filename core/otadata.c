@@ -5,6 +5,8 @@
 
 #include "oneslot/layout.h"
 
+_Static_assert(sizeof(struct oneslot_otadata) == 32, "otadata entry");
+
 /// The one application slot is chosen by every sequence number; ours is always this one.
 #define SEQUENCE 1u
 #define ERASED   0xffffffffu

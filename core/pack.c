@@ -1,6 +1,7 @@
 /* Packing: an LZMA encoder of few choices in little memory. See pack.h. */
 #include "oneslot/pack.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -81,6 +82,8 @@ struct pack {
 };
 
 _Static_assert(sizeof(struct pack) % 4u == 0, "the table behind it is aligned");
+_Static_assert(ONESLOT_PACK_MEMORY_MOST / 2u + 2u * PROBABILITIES <= ONESLOT_UNPACK_MEMORY,
+               "every device has room for the dictionary");
 
 static void fail(struct pack *pack, enum oneslot_error error) {
     if (pack->error == ONESLOT_ERROR_NONE) {
@@ -522,7 +525,7 @@ enum oneslot_error oneslot_pack(struct oneslot_unpack_stream *stream, void *memo
     stream->pb = 0;
     stream->dictionary = pack->dictionary;
     stream->packed_size = 0;
-    if (oneslot_unpack_check(stream) != ONESLOT_ERROR_NONE) {
+    if (stream->size == 0 || stream->filter > ONESLOT_FILTER_RISCV) {
         return ONESLOT_ERROR_ARGUMENT;
     }
     pack->stream = stream;

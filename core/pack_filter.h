@@ -4,7 +4,10 @@
 #ifndef ONESLOT_PACK_FILTER_H
 #define ONESLOT_PACK_FILTER_H
 
-#include "oneslot/unpack.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "oneslot/packed.h"
 
 /// Filters `held` bytes that lie at `position` in an image of `size` bytes, in place. They must begin where the last
 /// call ended. Returns how many of them are done; 7 at the most are not. With the `last` ones all are.

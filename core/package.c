@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "oneslot/source.h"
+
 /// Lists of entries: {magic, bytes of the list with this}, then entries {type, bytes of the value, value}.
 #define LIST_MAGIC           0x6907u
 #define LIST_MAGIC_PROTECTED 0x6908u

@@ -3,6 +3,7 @@
 
 #include "bearssl_hash.h"
 #include "oneslot/package.h"
+#include "oneslot/source.h"
 
 const uint8_t oneslot_key_prefix[ONESLOT_KEY_PREFIX] = {
     0x30, 0x59, 0x30, 0x13,                                     // key of 89 bytes: algorithm of 19 bytes

@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "bearssl_hash.h"
-#include "oneslot/package.h"
+#include "oneslot/numbers.h"
+#include "sha256.h"
 
 #define LIST_MAGIC           0x6907u
 #define LIST_MAGIC_PROTECTED 0x6908u
@@ -27,8 +27,8 @@ struct save {
     uint32_t done;   ///< bytes read in the passes before this one
     bool compressed;
     struct oneslot_unpack_stream stream;
-    br_sha256_context image; ///< what was read in this pass
-    br_sha256_context file;  ///< what was written
+    struct oneslot_sha256 image; ///< what was read in this pass
+    struct oneslot_sha256 file;  ///< what was written
     uint8_t list[PROTECTED_MOST];
     uint32_t list_size;
 };
@@ -65,10 +65,10 @@ static enum oneslot_error read_image(void *context, uint32_t offset, void *buffe
     // In flash these are the device's own.
     for (uint32_t i = 2; save->target == 0 && i < 4; i++) {
         if (i >= offset && i - offset < length) {
-            to[i - offset] = (uint8_t)(oneslot->record.header >> (8u * i));
+            to[i - offset] = (uint8_t)(oneslot->record.installed_header >> (8u * i));
         }
     }
-    br_sha256_update(&save->image, buffer, length);
+    oneslot_sha256_update(&save->image, buffer, length);
     uint32_t end = offset + length;
     if (save->options->progress != NULL && (end % PIECE < length || end == save->stream.size)) {
         save->options->progress(save->options->context, save->done + end, 2u * save->stream.size);
@@ -80,7 +80,7 @@ static enum oneslot_error read_image(void *context, uint32_t offset, void *buffe
 
 static enum oneslot_error put(void *context, const void *data, uint32_t length) {
     struct save *save = context;
-    br_sha256_update(&save->file, data, length);
+    oneslot_sha256_update(&save->file, data, length);
     return save->write(save->options->context, data, length);
 }
 
@@ -101,16 +101,16 @@ static enum oneslot_error copy(struct save *save, oneslot_save_write *write) {
 
 /// One pass over the image: measures or writes what holds it, and proves that it is the one in the journal.
 static enum oneslot_error pass(struct save *save, oneslot_save_write *write) {
-    uint8_t digest[br_sha256_SIZE];
+    uint8_t digest[ONESLOT_SHA256_SIZE];
     uint32_t packed = save->stream.packed_size;
-    br_sha256_init(&save->image);
+    oneslot_sha256_init(&save->image);
     enum oneslot_error error = save->compressed ? oneslot_pack(&save->stream, save->options->memory,
                                                                save->options->memory_size, read_image, write, save)
                                                 : copy(save, write);
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
-    br_sha256_out(&save->image, digest);
+    oneslot_sha256_final(&save->image, digest);
     bool same = memcmp(digest, save->oneslot->record.installed, sizeof digest) == 0;
     if (write != NULL && save->stream.packed_size != packed) {
         same = false;
@@ -168,15 +168,15 @@ static enum oneslot_error put_header(struct save *save, uint32_t payload) {
     put_half(header + 8, ONESLOT_PACKAGE_HEADER);
     put_half(header + 10, save->list_size);
     put_word(header + 12, payload);
-    put_bytes(header + 20, save->oneslot->record.image_version, sizeof save->oneslot->record.image_version);
+    put_bytes(header + 20, save->oneslot->record.installed_version, sizeof save->oneslot->record.installed_version);
     return put(save, header, sizeof header);
 }
 
 static enum oneslot_error put_trailer(struct save *save) {
     uint8_t trailer[TRAILER];
     uint8_t *to = put_half(put_half(trailer, LIST_MAGIC), sizeof trailer);
-    to = put_entry(to, ONESLOT_TLV_SHA256, br_sha256_SIZE);
-    br_sha256_out(&save->file, to);
+    to = put_entry(to, ONESLOT_TLV_SHA256, ONESLOT_SHA256_SIZE);
+    oneslot_sha256_final(&save->file, to);
     return save->write(save->options->context, trailer, sizeof trailer);
 }
 
@@ -257,7 +257,7 @@ static enum oneslot_error find_image(struct save *save) {
 enum oneslot_error oneslot_save(struct oneslot *oneslot, const struct oneslot_save_options *options,
                                 oneslot_save_write *write) {
     struct save save = {.oneslot = oneslot, .options = options, .write = write};
-    br_sha256_init(&save.file);
+    oneslot_sha256_init(&save.file);
     if (options->memory_size < ONESLOT_SAVE_MEMORY_LEAST) {
         return ONESLOT_ERROR_ARGUMENT;
     }

@@ -59,28 +59,6 @@ static bool is_borrowed(const struct oneslot_install *install, uint32_t place) {
 
 /* Writing */
 
-/// Programs install->buffer to a sector and reads it back, a bounded number of times.
-static enum oneslot_error write_sector(struct oneslot_install *install, uint32_t address) {
-    enum oneslot_error error = ONESLOT_ERROR_NONE;
-    for (int attempt = 0; attempt < ONESLOT_FLASH_TRIES; attempt++) {
-        error = oneslot_flash_erase_sector(install->flash, address);
-        if (error == ONESLOT_ERROR_NONE) {
-            error = oneslot_flash_program(install->flash, address, install->buffer, ONESLOT_SECTOR_SIZE);
-        }
-        for (uint32_t at = 0; error == ONESLOT_ERROR_NONE && at < ONESLOT_SECTOR_SIZE; at += ONESLOT_PAGE_SIZE) {
-            error = oneslot_flash_read(install->flash, address + at, install->compare, ONESLOT_PAGE_SIZE);
-            if (error == ONESLOT_ERROR_NONE && memcmp(install->compare, install->buffer + at, ONESLOT_PAGE_SIZE) != 0) {
-                error = ONESLOT_ERROR_FLASH_VERIFY;
-            }
-        }
-        if (error == ONESLOT_ERROR_NONE) {
-            break;
-        }
-    }
-    install->record.detail = error == ONESLOT_ERROR_NONE ? 0 : address;
-    return error;
-}
-
 /// One sector of the new installer, filled up with 0xff.
 static enum oneslot_error read_new(struct oneslot_install *install, uint32_t offset) {
     uint32_t rest = offset < install->image.size ? install->image.size - offset : 0;
@@ -102,7 +80,7 @@ static enum oneslot_error self_update_replace(struct oneslot_install *install) {
         uint32_t offset = sector * ONESLOT_SECTOR_SIZE;
         enum oneslot_error error = read_new(install, offset);
         if (error == ONESLOT_ERROR_NONE) {
-            error = write_sector(install, place + offset);
+            error = oneslot_write_sector(install, place + offset, false);
         }
         if (error != ONESLOT_ERROR_NONE) {
             return error;
@@ -119,7 +97,7 @@ static enum oneslot_error self_update_replace(struct oneslot_install *install) {
 static enum oneslot_error append(struct oneslot_install *install, uint32_t installer, uint32_t before) {
     install->record.installer = installer == install->layout.installer ? 0 : installer;
     install->record.installer_before = before;
-    return oneslot_journal_append(&install->journal, &install->record, &install->slot);
+    return oneslot_install_append(install, false);
 }
 
 /// Copies the installer from the place that it has borrowed. Every sector is written: a cut may have left any of them
@@ -130,7 +108,7 @@ static enum oneslot_error move_home(struct oneslot_install *install) {
         uint32_t offset = sector * ONESLOT_SECTOR_SIZE;
         error = oneslot_flash_read(install->flash, install->running + offset, install->buffer, ONESLOT_SECTOR_SIZE);
         if (error == ONESLOT_ERROR_NONE) {
-            error = write_sector(install, install->layout.installer + offset);
+            error = oneslot_write_sector(install, install->layout.installer + offset, false);
         }
         oneslot_report(install, ONESLOT_PHASE_WRITE, sector + 1u, SECTORS);
     }
@@ -159,6 +137,11 @@ static enum oneslot_error self_update_settle(struct oneslot_install *install) {
     }
     if (!is_borrowed(install, running)) {
         return append(install, running, 0);
+    }
+    uint32_t tries = 0;
+    (void)oneslot_journal_counted(&install->journal, install->slot, ONESLOT_COUNTER_TRIES, &tries);
+    if (tries > 0) {
+        return ONESLOT_ERROR_JOURNAL_WRITE; // it is home already, or never: the journal does not take it down
     }
     if (record->installer_before != running) {
         // It runs. From here on it is entered at every reset until it is home.

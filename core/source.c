@@ -338,4 +338,5 @@ void oneslot_source_close(struct oneslot_source *source) {
     }
     lfs_file_close(&source->lfs, &source->file);
     lfs_unmount(&source->lfs);
+    source->is_file = false;
 }

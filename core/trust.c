@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+_Static_assert(sizeof(struct oneslot_trust_block) == 304, "trust block");
+
 static bool is_erased(const struct oneslot_trust_block *block) {
     const uint8_t *byte = (const uint8_t *)block;
     uint32_t i = 0;

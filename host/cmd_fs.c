@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "host/file.h"
 #include "host/file_system.h"
@@ -57,14 +58,7 @@ static const char *absolute(const char *path, char *text, size_t room) {
 }
 
 static void begin_result(struct json *json) {
-    json_begin(json, stdout);
-    json_object(json, NULL);
-    json_bool(json, "ok", true);
-}
-
-static void end_result(struct json *json) {
-    json_object_end(json);
-    json_end(json);
+    tool_json_begin(json, stdout, NULL, NULL);
 }
 
 static int finish(const struct work *work, const char *path) {
@@ -73,7 +67,7 @@ static int finish(const struct work *work, const char *path) {
         struct json json;
         begin_result(&json);
         json_string(&json, "path", path);
-        end_result(&json);
+        tool_json_end(&json);
     }
     return status;
 }
@@ -114,6 +108,13 @@ static int list_entry(void *context, const char *path, const struct lfs_info *in
     return 0;
 }
 
+static int pass_over(void *context, const char *path, const struct lfs_info *info) {
+    (void)context;
+    (void)path;
+    (void)info;
+    return 0;
+}
+
 static int run_ls(struct work *work) {
     char text[1100];
     const char *path = absolute(work->count > 0 ? work->argument[0] : "/", text, sizeof text);
@@ -124,23 +125,36 @@ static int run_ls(struct work *work) {
         return fail_littlefs(work, path, error);
     }
     if (work->json) {
-        json_begin(&listing.json, stdout);
-        json_object(&listing.json, NULL);
+        // Whether all is well stands in front of what is found: the walk is made twice.
+        char message[1300];
+        error = file_system_walk(&work->fs, path, pass_over, NULL);
+        snprintf(message, sizeof message, "%s: %s", path, file_system_text(error));
+        tool_json_begin(&listing.json, stdout, error != 0 ? "FS_CORRUPT" : NULL, message);
         json_array(&listing.json, "entries");
     }
     error = file_system_walk(&work->fs, path, list_entry, &listing);
     uint32_t available = file_system_free(&work->fs);
     if (work->json) {
         json_array_end(&listing.json);
-        json_bool(&listing.json, "ok", error == 0);
-        json_string(&listing.json, "damage", error == 0 ? NULL : file_system_text(error));
         json_number(&listing.json, "free", available);
-        end_result(&listing.json);
+        tool_json_end(&listing.json);
     } else if (error == 0) {
         printf("%u file%s, %llu bytes; %u bytes free\n", listing.files, listing.files == 1 ? "" : "s",
                (unsigned long long)listing.bytes, available);
     }
-    return error == 0 ? TOOL_OK : tool_fail(false, ONESLOT_ERROR_FS_CORRUPT, "%s: %s", path, file_system_text(error));
+    return error == 0 ? TOOL_OK
+                      : tool_fail(work->json, ONESLOT_ERROR_FS_CORRUPT, "%s: %s", path, file_system_text(error));
+}
+
+/// Whether bytes are text that does a terminal no harm.
+static bool for_terminal(const uint8_t *bytes, uint32_t length) {
+    for (uint32_t at = 0; at < length; at++) {
+        bool control = bytes[at] < 0x20 && strchr("\t\n\r", bytes[at]) == NULL;
+        if (bytes[at] == 0 || bytes[at] == 0x7f || control) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static int run_cat(struct work *work) {
@@ -167,12 +181,19 @@ static int run_cat(struct work *work) {
         } else {
             json_hex(&json, "hex", bytes, length);
         }
-        end_result(&json);
+        tool_json_end(&json);
+        free(bytes);
+        return TOOL_OK;
+    }
+    int status = TOOL_OK;
+    if (isatty(STDOUT_FILENO) && !for_terminal(bytes, length)) {
+        status =
+            tool_usage("fs", "%s is nothing for a terminal: send it into a file or a pipe, or ask for --json", path);
     } else {
         fwrite(bytes, 1, length, stdout);
     }
     free(bytes);
-    return TOOL_OK;
+    return status;
 }
 
 static int put_directory(struct work *work, const char *local, const char *path) {
@@ -353,8 +374,7 @@ int cmd_fs(int argc, char **argv) {
             work.recursive = true;
             break;
         case 'h':
-            fputs(HELP, stdout);
-            return TOOL_OK;
+            return tool_help(HELP);
         default:
             return TOOL_USAGE;
         }
@@ -383,5 +403,7 @@ int cmd_fs(int argc, char **argv) {
         }
         return run_verb(&work, verb, argv[optind + 1]);
     }
-    return tool_usage("fs", "there is no 'fs %s': ls, cat, put, rm, mkdir or format", argv[optind]);
+    const char *nearest = tool_nearest(argv[optind], &VERBS[0].name, sizeof VERBS / sizeof VERBS[0], sizeof VERBS[0]);
+    return nearest != NULL ? tool_usage("fs", "there is no 'fs %s'; did you mean '%s'?", argv[optind], nearest)
+                           : tool_usage("fs", "there is no 'fs %s': ls, cat, put, rm, mkdir or format", argv[optind]);
 }

@@ -9,6 +9,7 @@
 #include "host/file.h"
 #include "host/image.h"
 #include "host/map/flash_map.h"
+#include "host/output.h"
 #include "host/pack/build.h"
 #include "host/size.h"
 #include "host/tool.h"
@@ -22,9 +23,9 @@ static const char HELP[] =
     "family a combined file (boot loader, partition table, application), or an application alone with --bootloader or\n"
     "--dump. It is taken as it is; the rest of Oneslot is put around it.\n"
     "\n"
-    "  -o, --output FILE       the flash image to make\n"
+    "  -o, --output FILE       the flash image to make; '-': to standard output\n"
     "  -s, --flash-size SIZE   of the chip: 512KB, 1MB, 2MB, 4MB, 8MB, 16MB, 2MB-c1, 4MB-c1\n"
-    "                          ('esptool.py flash_id' tells)\n"
+    "                          ('esptool flash-id' tells)\n"
     "      --chip CHIP         esp8266, esp32, esp32s2, esp32s3, esp32c2, esp32c3, esp32c6, esp32h2; default: as the\n"
     "                          firmware's header says\n"
     "      --fs DIR            put what lies in DIR on the file system\n"
@@ -207,7 +208,7 @@ static int check_options(const struct image_options *options) {
         return tool_usage("image", "the firmware file is missing");
     }
     if (options->flash_size == 0 && options->dump == NULL) {
-        return tool_usage("image", "how large is the flash chip? Give --flash-size ('esptool.py flash_id' tells)");
+        return tool_usage("image", "how large is the flash chip? Give --flash-size ('esptool flash-id' tells)");
     }
     if (options->parts != NULL && options->dump == NULL) {
         return tool_usage("image", "--parts goes with --dump: what differs from the device as it is");
@@ -267,20 +268,24 @@ static int put_everything(struct image_build *build) {
         return tool_fail(options->json, error, "%s", oneslot_error_text(error));
     }
     status = image_put_file_system(build);
-    if (status == TOOL_OK && options->output != NULL &&
-        !file_replace(options->output, build->bytes, build->plan.flash_size)) {
-        status = tool_fail(options->json, ONESLOT_ERROR_NONE, "%s: %s", options->output, strerror(errno));
-    }
-    return status;
+    return status == TOOL_OK && options->output != NULL
+               ? output_write(options->output, OUTPUT_BINARY, build->bytes, build->plan.flash_size, options->json)
+               : status;
 }
 
 static int make(struct image_build *build) {
     int status = load_firmware(build);
+    if (status == TOOL_OK && build->options.output != NULL) {
+        status = output_claim("image", "-o", build->options.output, OUTPUT_BINARY, build->options.json);
+    }
     if (status == TOOL_OK) {
         status = build->family->check(build);
     }
     if (status == TOOL_OK) {
         status = build->family->plan(build);
+    }
+    if (status == TOOL_OK) {
+        status = image_check_watch(build);
     }
     if (status == TOOL_OK) {
         status = image_make_trust(build);
@@ -322,7 +327,7 @@ int cmd_image(int argc, char **argv) {
         status = take_option(&build->options, option, optarg);
     }
     if (status == TOOL_OK && option == 'h') {
-        fputs(HELP, stdout);
+        status = tool_help(HELP);
     } else if (status == TOOL_OK) {
         build->options.firmware = optind < argc ? argv[optind] : NULL;
         status = optind + 1 < argc ? tool_usage("image", "one firmware at a time: '%s' is too many", argv[optind + 1])

@@ -53,15 +53,11 @@ static int show_firmware(const char *path, const struct firmware *firmware, bool
     bool fine = whole || (firmware->image.kind == ONESLOT_IMAGE_ESP32 && firmware->error == ONESLOT_ERROR_IMAGE_CHIP);
     if (as_json) {
         struct json json;
-        json_begin(&json, stdout);
-        json_object(&json, NULL);
-        json_bool(&json, "ok", fine);
+        tool_json_begin(&json, stdout, fine ? NULL : oneslot_error_name(firmware->error),
+                        oneslot_error_text(firmware->error));
         json_string(&json, "type", "firmware");
         info_firmware_json(&json, firmware);
-        json_string(&json, "error", whole ? NULL : oneslot_error_name(firmware->error));
-        json_string(&json, "message", whole ? NULL : oneslot_error_text(firmware->error));
-        json_object_end(&json);
-        json_end(&json);
+        tool_json_end(&json);
     } else {
         info_firmware_text(firmware);
     }
@@ -75,7 +71,7 @@ static int show_firmware(const char *path, const struct firmware *firmware, bool
 /// Flash images.
 
 static bool decode_slot(const struct flash_file *file, uint32_t slot, struct oneslot_record *record, bool *sealed) {
-    const uint8_t *bytes = file->bytes + file->layout.journal + slot * ONESLOT_SLOT_SIZE;
+    const uint8_t *bytes = file->bytes + oneslot_slot_address(file->layout.journal, slot);
     memcpy(record, bytes, sizeof *record);
     *sealed = true;
     for (uint32_t index = 0; index < ONESLOT_SEAL_SIZE; index++) {
@@ -86,7 +82,7 @@ static bool decode_slot(const struct flash_file *file, uint32_t slot, struct one
 }
 
 static bool slot_erased(const struct flash_file *file, uint32_t slot) {
-    const uint8_t *bytes = file->bytes + file->layout.journal + slot * ONESLOT_SLOT_SIZE;
+    const uint8_t *bytes = file->bytes + oneslot_slot_address(file->layout.journal, slot);
     for (uint32_t index = 0; index < ONESLOT_SLOT_SIZE; index++) {
         if (bytes[index] != 0xff) {
             return false;
@@ -157,7 +153,7 @@ static bool installed_firmware(const struct flash_file *file, const struct onesl
         uint32_t head = record->installed_size < ONESLOT_SECTOR_SIZE ? record->installed_size : ONESLOT_SECTOR_SIZE;
         memcpy(copy, file->bytes + file->layout.displaced, head);
         for (uint32_t index = 0; index < 4 && index < head; index++) {
-            copy[index] = (uint8_t)(record->header >> (8 * index));
+            copy[index] = (uint8_t)(record->installed_header >> (8 * index));
         }
     }
     *bytes = copy;
@@ -228,9 +224,9 @@ static void versions_json(struct json *json, const struct oneslot_record *record
     static const uint8_t NONE[ONESLOT_VERSION_SIZE] = {0};
     struct oneslot_version version;
     char text[VERSION_TEXT];
-    oneslot_version_decode(&version, record->image_version);
+    oneslot_version_decode(&version, record->installed_version);
     json_string(json, "version",
-                memcmp(record->image_version, NONE, sizeof NONE) != 0 ? version_text(&version, text) : NULL);
+                memcmp(record->installed_version, NONE, sizeof NONE) != 0 ? version_text(&version, text) : NULL);
     oneslot_version_decode(&version, record->floor);
     json_string(json, "floor", memcmp(record->floor, NONE, sizeof NONE) != 0 ? version_text(&version, text) : NULL);
 }
@@ -254,8 +250,8 @@ static void trust_text(const struct flash_facts *facts) {
     if (facts->trust.board[0] != 0) {
         printf("  board     %.*s\n", (int)sizeof facts->trust.board, facts->trust.board);
     }
-    oneslot_version_decode(&version, facts->record.image_version);
-    if (memcmp(facts->record.image_version, NONE, sizeof NONE) != 0) {
+    oneslot_version_decode(&version, facts->record.installed_version);
+    if (memcmp(facts->record.installed_version, NONE, sizeof NONE) != 0) {
         printf("  version   %s\n", version_text(&version, text));
     }
     oneslot_version_decode(&version, facts->record.floor);
@@ -268,9 +264,7 @@ static void flash_json(const struct flash_file *file, const struct flash_facts *
     struct json json;
     struct oneslot_status status;
     char watch[ONESLOT_PATH_MAX + 1];
-    json_begin(&json, stdout);
-    json_object(&json, NULL);
-    json_bool(&json, "ok", facts->map_error == ONESLOT_ERROR_NONE);
+    tool_json_begin(&json, stdout, tool_json_error(facts->map_error), oneslot_error_text(facts->map_error));
     json_string(&json, "type", "flash");
     json_number(&json, "size", file->size);
     json_object(&json, "layout");
@@ -295,7 +289,6 @@ static void flash_json(const struct flash_file *file, const struct flash_facts *
         json_string(&json, "flash_mode", flash_mode_name(file->bytes[2]));
         json_string(&json, "flash_size", flash_size_name(file->bytes[3] >> 4, NULL));
     }
-    json_string(&json, "error", facts->map_error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_name(facts->map_error));
     if (facts->map_error == ONESLOT_ERROR_NONE) {
         info_map_json(&json, &file->map);
     }
@@ -318,8 +311,7 @@ static void flash_json(const struct flash_file *file, const struct flash_facts *
     if (facts->region != NULL) {
         info_files_json(&json, &facts->files);
     }
-    json_object_end(&json);
-    json_end(&json);
+    tool_json_end(&json);
 }
 
 static void flash_text(const struct flash_file *file, const struct flash_facts *facts) {
@@ -397,13 +389,10 @@ static int show_file_system(struct flash_file *file, bool as_json) {
     info_look_at_files(&facts, file->bytes, file->size);
     if (as_json) {
         struct json json;
-        json_begin(&json, stdout);
-        json_object(&json, NULL);
-        json_bool(&json, "ok", facts.error == ONESLOT_ERROR_NONE);
+        tool_json_begin(&json, stdout, tool_json_error(facts.error), oneslot_error_text(facts.error));
         json_string(&json, "type", "file system");
         info_files_json(&json, &facts);
-        json_object_end(&json);
-        json_end(&json);
+        tool_json_end(&json);
     } else {
         puts("littlefs file system");
         info_files_text(&facts);
@@ -469,14 +458,16 @@ int cmd_info(int argc, char **argv) {
             csv = true;
             break;
         case 'h':
-            fputs(HELP, stdout);
-            return TOOL_OK;
+            return tool_help(HELP);
         default:
             return TOOL_USAGE;
         }
     }
     if (argc - optind != 1) {
         return tool_usage("info", argc == optind ? "the file is missing" : "one file at a time");
+    }
+    if (json && csv) {
+        return tool_usage("info", "--json and --csv both write to standard output");
     }
     struct flash_file file = {.path = argv[optind]};
     size_t length;

@@ -1,11 +1,10 @@
 /*
  * oneslot keygen: makes a key that signs packages.
  */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "host/json.h"
+#include "host/output.h"
 #include "host/pack/key.h"
 #include "host/pack/passphrase.h"
 #include "host/tool.h"
@@ -17,6 +16,7 @@ static const char HELP[] =
     "       oneslot keygen --from KEY.pem --public PUB.pem\n"
     "\n"
     "KEY.pem is private (PKCS#8, mode 0600) and is never overwritten: keep it off the device and off the repository.\n"
+    "Nor is another key at PUB.pem. '-' is standard output.\n"
     "PUB.pem is what 'oneslot verify' and the device check packages with. imgtool and openssl read both.\n"
     "\n"
     "  -o, --output FILE            where the private key goes\n"
@@ -42,14 +42,11 @@ struct keygen {
 static int show(const struct keygen *keygen, const struct key *key) {
     if (keygen->json) {
         struct json json;
-        json_begin(&json, stdout);
-        json_object(&json, NULL);
-        json_bool(&json, "ok", true);
+        tool_json_begin(&json, stdout, NULL, NULL);
         json_string(&json, "private", keygen->output);
         json_string(&json, "public", keygen->public_file);
         json_hex(&json, "key_hash", key->hash, sizeof key->hash);
-        json_object_end(&json);
-        json_end(&json);
+        tool_json_end(&json);
         return TOOL_OK;
     }
     printf("key ");
@@ -77,25 +74,42 @@ static int make(const struct keygen *keygen, struct key *key) {
     if (!key_make(key)) {
         return tool_fail(keygen->json, ONESLOT_ERROR_NONE, "the system gives no random numbers");
     }
-    if (!key_save(key, keygen->output, keygen->passphrase ? passphrase : NULL)) {
-        return errno == EEXIST ? tool_fail(keygen->json, ONESLOT_ERROR_NONE,
-                                           "%s is there already: a key is never overwritten", keygen->output)
-                               : tool_fail(keygen->json, ONESLOT_ERROR_NONE, "%s: %s", keygen->output, strerror(errno));
+    return key_save(key, keygen->output, keygen->passphrase ? passphrase : NULL, keygen->json);
+}
+
+/// Both places are looked at before a key is made. The key that is there already may have its public half written
+/// again; a new one's is another.
+static int claim(const struct keygen *keygen) {
+    int status = TOOL_OK;
+    if (keygen->output != NULL) {
+        status = output_claim("keygen", "-o", keygen->output, OUTPUT_NEW, keygen->json);
     }
-    return TOOL_OK;
+    if (status == TOOL_OK && keygen->public_file != NULL) {
+        enum output_kind kind = keygen->from != NULL ? OUTPUT_KEY : OUTPUT_TEXT;
+        status = output_claim("keygen", "--public", keygen->public_file, kind, keygen->json);
+    }
+    return status;
 }
 
 static int run(const struct keygen *keygen) {
     struct key key;
-    int status =
-        keygen->from != NULL ? key_load(&key, keygen->from, keygen->passphrase_file, keygen->json) : make(keygen, &key);
-    if (status != TOOL_OK) {
-        return status;
+    int status = TOOL_OK;
+    if (keygen->from != NULL) {
+        status = key_load(&key, keygen->from, keygen->passphrase_file, keygen->json);
     }
-    if (keygen->public_file != NULL && !key_save_public(&key, keygen->public_file)) {
-        return tool_fail(keygen->json, ONESLOT_ERROR_NONE, "%s: %s", keygen->public_file, strerror(errno));
+    if (status == TOOL_OK) {
+        status = claim(keygen);
     }
-    return show(keygen, &key);
+    if (status == TOOL_OK && keygen->from == NULL) {
+        status = make(keygen, &key);
+    }
+    if (status == TOOL_OK && keygen->public_file != NULL) {
+        status = key_save_public(&key, keygen->public_file, keygen->json);
+        if (status != TOOL_OK && keygen->from == NULL) {
+            tool_warn("the private key is in %s; 'oneslot keygen --from' makes the public one of it", keygen->output);
+        }
+    }
+    return status == TOOL_OK ? show(keygen, &key) : status;
 }
 
 int cmd_keygen(int argc, char **argv) {
@@ -132,8 +146,7 @@ int cmd_keygen(int argc, char **argv) {
             keygen.json = true;
             break;
         case 'h':
-            fputs(HELP, stdout);
-            return TOOL_OK;
+            return tool_help(HELP);
         default:
             return TOOL_USAGE;
         }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/command.h"
 #include "host/json.h"
 #include "host/map/flash_map.h"
 #include "host/size.h"
@@ -19,11 +20,7 @@
 static int list(int argc, char **argv);
 static int rules(int argc, char **argv);
 
-static const struct {
-    const char *name;
-    int (*run)(int argc, char **argv);
-    const char *summary;
-} COMMANDS[] = {
+static const struct command COMMANDS[] = {
     {"plan", cmd_map_plan, "lay out a flash from a firmware's size and wishes"},
     {"check", cmd_map_check, "name every rule that a map, a dump or a firmware breaks"},
     {"show", cmd_map_show, "draw a map, or the difference of two"},
@@ -35,19 +32,17 @@ static const struct {
 
 #define COMMAND_COUNT (sizeof COMMANDS / sizeof COMMANDS[0])
 
-static void print_help(void) {
-    puts("oneslot map: flash maps, planned, checked, drawn, exported and moved\n"
-         "\n"
-         "usage: oneslot map COMMAND [options] ...\n"
-         "       oneslot map COMMAND --help\n");
-    for (size_t index = 0; index < COMMAND_COUNT; index++) {
-        if (COMMANDS[index].run != NULL) {
-            printf("  %-7s %s\n", COMMANDS[index].name, COMMANDS[index].summary);
-        }
-    }
-    puts("\n"
-         "A map is the name of a preset ('oneslot map list'), a partition table as CSV or binary, a dump of a whole\n"
-         "flash, or a firmware (for the map that it implies).");
+static int print_help(void) {
+    return command_help("oneslot map: flash maps, planned, checked, drawn, exported and moved\n"
+                        "\n"
+                        "usage: oneslot map COMMAND [options] ...\n"
+                        "       oneslot map COMMAND --help\n"
+                        "\n",
+                        COMMANDS, COMMAND_COUNT,
+                        "\n"
+                        "A map is the name of a preset ('oneslot map list'), a partition table as CSV or binary, a "
+                        "dump of a whole\n"
+                        "flash, or a firmware (for the map that it implies).\n");
 }
 
 int cmd_map(int argc, char **argv) {
@@ -55,15 +50,17 @@ int cmd_map(int argc, char **argv) {
         return tool_usage("map", "a command is missing");
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-        print_help();
-        return TOOL_OK;
+        return print_help();
     }
-    for (size_t index = 0; index < COMMAND_COUNT; index++) {
-        if (COMMANDS[index].run != NULL && strcmp(argv[1], COMMANDS[index].name) == 0) {
-            return COMMANDS[index].run(argc - 1, argv + 1);
-        }
+    const struct command *command = command_find("map", argv[1], COMMANDS, COMMAND_COUNT);
+    if (command == NULL) {
+        return TOOL_USAGE;
     }
-    return tool_usage("map", "there is no command 'map %s'", argv[1]);
+    char name[32];
+    snprintf(name, sizeof name, "map %s", command->name);
+    argv[1] = name;
+    optind = 0;
+    return command->run(argc - 1, argv + 1);
 }
 
 static bool wants_json(int argc, char **argv, const char *help, int *status) {
@@ -71,21 +68,19 @@ static bool wants_json(int argc, char **argv, const char *help, int *status) {
         {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
     bool json = false;
     *status = -1;
-    optind = 0;
     for (int option; (option = tool_option(argc, argv, "h", options)) != -1;) {
         if (option == '?') {
             *status = TOOL_USAGE;
             return false;
         }
         if (option == 'h') {
-            puts(help);
-            *status = TOOL_OK;
+            *status = tool_help(help);
             return false;
         }
         json = true;
     }
     if (optind < argc) {
-        *status = tool_usage("map", "'%s' is one argument too many", argv[optind]);
+        *status = tool_usage(argv[0], "'%s' is one argument too many", argv[optind]);
     }
     return json;
 }
@@ -97,15 +92,15 @@ static int list(int argc, char **argv) {
                            "\n"
                            "usage: oneslot map list [--json]\n"
                            "\n"
-                           "A preset's name can be given wherever a map is asked for.",
+                           "A preset's name can be given wherever a map is asked for.\n",
                            &status);
     if (status >= 0) {
         return status;
     }
     struct json writer;
     if (json) {
-        json_begin(&writer, stdout);
-        json_array(&writer, NULL);
+        tool_json_begin(&writer, stdout, NULL, NULL);
+        json_array(&writer, "presets");
     }
     const struct flash_map *preset;
     for (size_t index = 0; (preset = flash_map_preset(index)) != NULL; index++) {
@@ -125,7 +120,7 @@ static int list(int argc, char **argv) {
     }
     if (json) {
         json_array_end(&writer);
-        json_end(&writer);
+        tool_json_end(&writer);
     }
     return TOOL_OK;
 }
@@ -135,15 +130,15 @@ static int rules(int argc, char **argv) {
     bool json = wants_json(argc, argv,
                            "oneslot map rules: what 'oneslot map check' looks for, and where each rule is from\n"
                            "\n"
-                           "usage: oneslot map rules [--json]",
+                           "usage: oneslot map rules [--json]\n",
                            &status);
     if (status >= 0) {
         return status;
     }
     struct json writer;
     if (json) {
-        json_begin(&writer, stdout);
-        json_array(&writer, NULL);
+        tool_json_begin(&writer, stdout, NULL, NULL);
+        json_array(&writer, "rules");
     }
     const struct flash_map_rule *rule;
     for (size_t index = 0; (rule = flash_map_rule(index)) != NULL; index++) {
@@ -159,7 +154,7 @@ static int rules(int argc, char **argv) {
     }
     if (json) {
         json_array_end(&writer);
-        json_end(&writer);
+        tool_json_end(&writer);
     }
     return TOOL_OK;
 }

@@ -10,6 +10,7 @@
 #include "host/firmware.h"
 #include "host/flash_file.h"
 #include "host/foreign.h"
+#include "host/output.h"
 #include "host/pack/build.h"
 #include "host/pack/compress.h"
 #include "host/pack/package_file.h"
@@ -30,7 +31,7 @@ static const char HELP[] =
     "      --allow-downgrade        it installs also where a higher version was confirmed; needs a key\n"
     "      --installer              FIRMWARE.bin is an installer of Oneslot, to replace the one on the device\n"
     "      --header-size N          bytes before the firmware, 32 (the default) to 65535\n"
-    "  -o, --output FILE            the package\n"
+    "  -o, --output FILE            the package; '-': to standard output\n"
     "      --json                   the result as JSON\n"
     "\n"
     "Of a combined file of the ESP32 family the application is taken.\n"
@@ -108,21 +109,19 @@ static int save(const struct pack *pack, struct package_file *file, enum oneslot
     if (error != ONESLOT_ERROR_NONE) {
         return tool_fail(pack->json, error, "the package that was made does not hold: %s", oneslot_error_text(error));
     }
-    if (!file_replace(pack->output, file->bytes, file->size)) {
-        return tool_fail(pack->json, ONESLOT_ERROR_NONE, "%s: %s", pack->output, strerror(errno));
+    int status = output_write(pack->output, OUTPUT_BINARY, file->bytes, file->size, pack->json);
+    if (status != TOOL_OK) {
+        return status;
     }
     if (pack->json) {
         struct json json;
-        json_begin(&json, stdout);
-        json_object(&json, NULL);
-        json_bool(&json, "ok", true);
+        tool_json_begin(&json, stdout, NULL, NULL);
         json_string(&json, "output", pack->output);
         package_json(&json, file);
-        json_object_end(&json);
-        json_end(&json);
+        tool_json_end(&json);
     } else {
         package_print(file);
-        printf("written to %s\n", pack->output);
+        printf("written to %s\n", output_name(pack->output));
     }
     return TOOL_OK;
 }
@@ -154,7 +153,10 @@ static int run(struct pack *pack, const char *path) {
         return tool_fail(pack->json, ONESLOT_ERROR_NONE, "%s: %s", path, strerror(errno));
     }
     struct compressed packed = {0};
-    int status = look_inside(pack, path, bytes, length);
+    int status = output_claim("pack", "-o", pack->output, OUTPUT_BINARY, pack->json);
+    if (status == TOOL_OK) {
+        status = look_inside(pack, path, bytes, length);
+    }
     if (status == TOOL_OK && pack->compress) {
         status = compress(pack, &packed);
     }
@@ -246,8 +248,7 @@ int cmd_pack(int argc, char **argv) {
     struct pack pack = {.content.header_size = ONESLOT_PACKAGE_HEADER};
     for (int option; (option = tool_option(argc, argv, ":hk:o:", OPTIONS)) != -1;) {
         if (option == 'h') {
-            fputs(HELP, stdout);
-            return TOOL_OK;
+            return tool_help(HELP);
         }
         int status = take_option(&pack, option, optarg);
         if (status != TOOL_OK) {

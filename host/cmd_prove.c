@@ -8,10 +8,13 @@
 #include <unistd.h>
 
 #include "host/file.h"
+#include "host/firmware.h"
 #include "host/foreign.h"
 #include "host/json.h"
+#include "host/output.h"
 #include "host/prove_stories.h"
 #include "host/size.h"
+#include "host/terminal.h"
 #include "host/tool.h"
 #include "sim/campaign.h"
 
@@ -21,12 +24,15 @@
 #define BAR_WIDTH    24
 
 static const char HELP[] =
+    "oneslot prove: cut the power at every step of an upgrade, in the simulator\n"
+    "\n"
     "usage: oneslot prove OLD.bin NEW.bin [options]\n"
     "\n"
     "Simulates the upgrade from OLD to NEW and cuts the power at every single flash operation, with every kind of\n"
-    "tear that a cut can leave; then chains of two to five cuts, failing operations, damaged and exchanged files. "
-    "After\n"
-    "each: does the old or the new firmware run, the new one once writing began, is every other byte as it was?\n"
+    "tear that a cut can leave; then chains of two to five cuts, failing operations, damaged and exchanged files,\n"
+    "files that are removed or replaced afterwards, worn sectors, disturbed reads, bits that rot. After each: does\n"
+    "the old or the new firmware run, the new one once writing began, is every other byte as it was, does the device\n"
+    "come to rest without writing for ever?\n"
     "\n"
     "  --chip CHIP         esp8266 (the default), or of the ESP32 family: esp32, esp32s2, esp32s3, esp32c2, esp32c3,\n"
     "                      esp32c6, esp32h2; then OLD and NEW are applications, or stock images that hold one\n"
@@ -101,6 +107,7 @@ struct prove {
     const char *key;
     bool stories;
     bool json;
+    bool help;
     uint8_t *old_bytes; ///< as it would lie in flash from address 0 on
     uint8_t *new_bytes;
     uint8_t *file;
@@ -115,17 +122,10 @@ static double seconds_now(void) {
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static bool number_of(const char *text, uint64_t limit, uint64_t *number) {
-    char *end;
-    errno = 0;
-    *number = strtoull(text, &end, 0);
-    return *text >= '0' && *text <= '9' && *end == 0 && errno == 0 && *number <= limit;
-}
-
 /// Takes an option with a number. Returns false when it is none.
 static bool take_number(struct campaign_settings *settings, int option) {
     uint64_t number;
-    if (!number_of(optarg, option == OPTION_SEED ? UINT64_MAX : 100000000u, &number))
+    if (!number_parse(optarg, option == OPTION_SEED ? UINT64_MAX : 100000000u, &number))
         return false;
     switch (option) {
     case OPTION_CHAINS:
@@ -174,8 +174,8 @@ static int take_options(struct prove *prove, int argc, char **argv) {
     while ((option = tool_option(argc, argv, "h", OPTIONS)) != -1) {
         switch (option) {
         case 'h':
-            fputs(HELP, stdout);
-            exit(TOOL_OK);
+            prove->help = true;
+            return TOOL_OK;
         case OPTION_CHIP:
             if (!take_chip(prove, optarg))
                 return tool_usage("prove", "\"%s\" is no chip that is known here", optarg);
@@ -216,6 +216,8 @@ static int take_options(struct prove *prove, int argc, char **argv) {
                 return tool_usage("prove", "\"%s\" is not a number in range", optarg);
         }
     }
+    if (prove->json_path && strcmp(prove->json_path, "-") == 0)
+        prove->json_path = NULL;
     if (prove->stories ? prove->report_path != NULL || prove->settings.sha256 : prove->key != NULL)
         return tool_usage("prove", "--key goes with --stories; --sha256 and --report do not");
     if (argc - optind != 2)
@@ -322,13 +324,24 @@ static void add_files(struct prove *prove) {
     prove->settings.provision.files = sizeof files / sizeof *files;
 }
 
+/// Bytes that are no firmware would be told as bricks: the device that is simulated must have been alive.
+static bool is_firmware(const struct prove *prove, const uint8_t *bytes, uint32_t size) {
+    struct firmware firmware;
+    firmware_read(&firmware, bytes, size);
+    if (firmware.error != ONESLOT_ERROR_NONE)
+        tool_fail(prove->json && !prove->json_path, firmware.error, "%s: %s", prove->old_path,
+                  oneslot_error_text(firmware.error));
+    return firmware.error == ONESLOT_ERROR_NONE;
+}
+
 static bool load_images(struct prove *prove) {
     struct campaign_settings *settings = &prove->settings;
     uint8_t *old_file = NULL;
     uint32_t old_size;
     if (!read_whole(prove, prove->old_path, &old_file, &old_size))
         return false;
-    bool loaded = compose(prove, old_file, old_size, &prove->old_bytes, &settings->provision.firmware_size) &&
+    bool loaded = is_firmware(prove, old_file, old_size) &&
+                  compose(prove, old_file, old_size, &prove->old_bytes, &settings->provision.firmware_size) &&
                   read_whole(prove, prove->new_path, &prove->file, &settings->file_size) &&
                   compose(prove, prove->file, settings->file_size, &prove->new_bytes, &settings->new_firmware.size);
     free(old_file);
@@ -341,6 +354,12 @@ static bool load_images(struct prove *prove) {
 
 /* Progress. */
 
+/// A line that is written over itself is for a terminal that can do so.
+static bool shows_progress(void) {
+    const char *term = getenv("TERM");
+    return isatty(STDERR_FILENO) && (term == NULL || strcmp(term, "dumb") != 0);
+}
+
 static void show_progress(void *context, uint64_t done, uint64_t cases, uint64_t cuts, uint64_t failures) {
     const struct prove *prove = context;
     double spent = seconds_now() - prove->start;
@@ -351,6 +370,12 @@ static void show_progress(void *context, uint64_t done, uint64_t cases, uint64_t
     for (int i = 0; i < BAR_WIDTH; i++)
         bar[i] = i < filled ? '#' : '.';
     bar[BAR_WIDTH] = 0;
+    if (terminal_columns(stderr) < PROGRESS_COLUMNS) {
+        fprintf(stderr, "\r%3u%% %llu/%llu %llu broken ", cases ? (unsigned)(done * 100 / cases) : 0,
+                (unsigned long long)done, (unsigned long long)cases, (unsigned long long)failures);
+        fflush(stderr);
+        return;
+    }
     fprintf(stderr, "\r[%s] %3u%%  %llu/%llu cases  %llu cuts  %.0f/s  %u:%02u left  %llu broken ", bar,
             cases ? (unsigned)(done * 100 / cases) : 0, (unsigned long long)done, (unsigned long long)cases,
             (unsigned long long)cuts, rate, left / 60, left % 60, (unsigned long long)failures);
@@ -450,9 +475,11 @@ static void write_counts(struct json *json, const struct campaign_report *report
 
 static void write_json(FILE *out, const struct prove *prove, const struct campaign_report *report) {
     struct json json;
-    json_begin(&json, out);
-    json_object(&json, NULL);
-    json_bool(&json, "ok", campaign_failures(report) == 0);
+    char text[80];
+    uint64_t failures = campaign_failures(report);
+    snprintf(text, sizeof text, "%llu of %llu cases broke a promise", (unsigned long long)failures,
+             (unsigned long long)report->cases);
+    tool_json_begin(&json, out, failures > 0 ? "PROMISE_BROKEN" : NULL, text);
     json_string(&json, "old", prove->old_path);
     json_string(&json, "new", prove->new_path);
     json_number(&json, "size", prove->settings.file_size);
@@ -485,22 +512,35 @@ static void write_json(FILE *out, const struct prove *prove, const struct campai
         json_object_end(&json);
     }
     json_array_end(&json);
-    json_object_end(&json);
-    json_end(&json);
+    tool_json_end(&json);
 }
 
 typedef void write_report(FILE *out, const struct prove *prove, const struct campaign_report *report);
 
 static bool write_to(const char *path, const struct prove *prove, const struct campaign_report *report,
                      write_report *write) {
-    FILE *out = fopen(path, "w");
-    if (out) {
-        write(out, prove, report);
-        if (fclose(out) == 0)
-            return true;
-    }
-    tool_fail(false, ONESLOT_ERROR_NONE, "%s: %s", path, strerror(errno));
-    return false;
+    char *text = NULL;
+    size_t length = 0;
+    FILE *memory = open_memstream(&text, &length);
+    if (!memory)
+        abort();
+    write(memory, prove, report);
+    if (fclose(memory) != 0)
+        abort();
+    int status = output_write(path, OUTPUT_TEXT, text, length, prove->json && !prove->json_path);
+    free(text);
+    return status == TOOL_OK;
+}
+
+/// What is wrong with the places of the reports is told now and not after hours.
+static int claim_reports(const struct prove *prove) {
+    bool json = prove->json && !prove->json_path;
+    int status = TOOL_OK;
+    if (prove->json_path)
+        status = output_claim("prove", "--json", prove->json_path, OUTPUT_TEXT, json);
+    if (status == TOOL_OK && prove->report_path)
+        status = output_claim("prove", "--report", prove->report_path, OUTPUT_TEXT, json);
+    return status;
 }
 
 /* The command. */
@@ -508,7 +548,7 @@ static bool write_to(const char *path, const struct prove *prove, const struct c
 static int run_campaign(struct prove *prove) {
     struct campaign_report report;
     char message[160] = "";
-    bool terminal = isatty(STDERR_FILENO);
+    bool terminal = shows_progress();
     if (terminal)
         prove->settings.progress = show_progress;
     prove->settings.progress_context = prove;
@@ -517,7 +557,8 @@ static int run_campaign(struct prove *prove) {
     if (terminal)
         fputs("\n", stderr);
     if (!works)
-        return tool_fail(prove->json && !prove->json_path, ONESLOT_ERROR_NONE, "%s", message);
+        return tool_fail(prove->json && !prove->json_path, ONESLOT_ERROR_NONE, "%s -> %s: %s", prove->old_path,
+                         prove->new_path, message);
     if (prove->json && !prove->json_path)
         write_json(stdout, prove, &report);
     else
@@ -531,10 +572,13 @@ static int run_campaign(struct prove *prove) {
 static int replay(const struct prove *prove) {
     enum campaign_verdict verdict;
     char message[160] = "";
-    if (!campaign_replay(&prove->settings, prove->replay, stdout, &verdict, message))
+    struct prove_replay told;
+    prove_replay_begin(&told, prove->json && !prove->json_path);
+    if (!campaign_replay(&prove->settings, prove->replay, told.out, &verdict, message)) {
+        prove_replay_drop(&told);
         return tool_fail(false, ONESLOT_ERROR_NONE, "%s", message);
-    printf("%s: %s\n", campaign_verdict_name(verdict), campaign_verdict_text(verdict));
-    return verdict == CAMPAIGN_KEPT ? TOOL_OK : TOOL_FAILED;
+    }
+    return prove_replay_end(&told, prove->replay, verdict);
 }
 
 static int tell_stories(const struct prove *prove) {
@@ -545,7 +589,18 @@ static int tell_stories(const struct prove *prove) {
                                                  .replay = prove->replay,
                                                  .json_path = prove->json_path,
                                                  .json = prove->json,
-                                                 .progress = isatty(STDERR_FILENO) != 0});
+                                                 .progress = shows_progress()});
+}
+
+static int run(struct prove *prove) {
+    if (!load_images(prove))
+        return TOOL_FAILED;
+    int status = claim_reports(prove);
+    if (status != TOOL_OK)
+        return status;
+    if (prove->stories)
+        return tell_stories(prove);
+    return prove->replay ? replay(prove) : run_campaign(prove);
 }
 
 int cmd_prove(int argc, char **argv) {
@@ -557,18 +612,19 @@ int cmd_prove(int argc, char **argv) {
     prove.settings.faults = 2000;
     prove.settings.changes = 200;
     prove.settings.refusals = 100;
+    prove.settings.files = 500;
+    prove.settings.worn = 500;
+    prove.settings.disturbs = 500;
+    prove.settings.rots = 500;
+    prove.settings.unstarted = 100;
     prove.settings.repeats = 1000;
     prove.settings.step = 1;
     prove.settings.jobs = 2;
     int status = take_options(&prove, argc, argv);
-    if (status == TOOL_OK) {
-        if (!load_images(&prove))
-            status = TOOL_FAILED;
-        else if (prove.stories)
-            status = tell_stories(&prove);
-        else
-            status = prove.replay ? replay(&prove) : run_campaign(&prove);
-    }
+    if (status == TOOL_OK && prove.help)
+        status = tool_help(HELP);
+    else if (status == TOOL_OK)
+        status = run(&prove);
     free(prove.old_bytes);
     free(prove.new_bytes);
     free(prove.file);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/device_path.h"
 #include "host/file_system.h"
 #include "host/foreign.h"
 #include "host/size.h"
@@ -37,34 +38,79 @@ struct request {
     const char *path;
     struct oneslot_options options;
     uint8_t sha256[32];
+    char given[2][ONESLOT_PATH_MAX + 2]; ///< path and fallback with the slash that they lacked
     bool json;
 };
 
-/// A request for a file that is not there is lawful (the file may come later), and most often a slip.
-static void warn_if_missing(const struct flash_file *file, const char *path) {
-    const struct oneslot_partition *region = oneslot_map_file_system(&file->map);
+/// What a path names in the flash image.
+enum named { NAMED_NOTHING, NAMED_FILE, NAMED_DIRECTORY, NAMED_NO_LITTLEFS };
+
+static enum named look_at(const struct flash_file *file, const struct device_path *place) {
     struct file_system fs;
     struct lfs_info info;
-    if (path == NULL || path[0] != '/') {
-        return;
+    uint8_t *region = file->bytes + place->region->address;
+    if (file_system_mount(&fs, region, place->region->size) != ONESLOT_ERROR_NONE) {
+        return NAMED_NO_LITTLEFS;
     }
-    if (region == NULL || file_system_mount(&fs, file->bytes + region->address, region->size) != ONESLOT_ERROR_NONE) {
-        tool_warn("no littlefs was found in the flash image, so the request for %s will fail", path);
-        return;
-    }
+    enum named named = lfs_stat(&fs.lfs, place->file, &info) != 0 ? NAMED_NOTHING
+                       : info.type == LFS_TYPE_DIR                ? NAMED_DIRECTORY
+                                                                  : NAMED_FILE;
     uint8_t *bytes;
     uint32_t length;
-    if (lfs_stat(&fs.lfs, path, &info) != 0) {
-        tool_warn("there is no %s on the file system yet", path);
-    } else if (file_system_get(&fs, path, &bytes, &length) == 0) {
-        foreign_warn(path, bytes, length);
+    if (named == NAMED_FILE && file_system_get(&fs, place->file, &bytes, &length) == 0) {
+        foreign_warn(place->file, bytes, length);
         free(bytes);
     }
     file_system_unmount(&fs);
+    return named;
+}
+
+/// "fw.bin" for "/fw.bin": what is there is taken, and said; for what is not there the right path is told.
+static int take_slash(const struct request *request, const struct flash_file *file, const char **path, char *text,
+                      enum named named) {
+    snprintf(text, ONESLOT_PATH_MAX + 2, "/%s", *path);
+    if (named == NAMED_NOTHING) {
+        return tool_fail(request->json, ONESLOT_ERROR_PATH_INVALID,
+                         "'%s' is no path on the device, where every path begins with '/', and there is no '%s' on its "
+                         "file system: 'oneslot fs put %s %s %s' puts it there",
+                         *path, text, file->path, *path, text);
+    }
+    if (strlen(text) > ONESLOT_PATH_MAX) {
+        return tool_usage("request", "the path must have 1 to %u bytes", ONESLOT_PATH_MAX);
+    }
+    tool_warn("'%s' is taken for '%s'", *path, text);
+    *path = text;
+    return TOOL_OK;
+}
+
+/// What can never be a file is refused. A request for a file that is not there is lawful (it may come later), and most
+/// often a slip.
+static int settle_path(const struct request *request, const struct flash_file *file, const char **path, char *text) {
+    char reason[DEVICE_PATH_REASON];
+    struct device_path place;
+    if (*path == NULL) {
+        return TOOL_OK;
+    }
+    if (!device_path_find(&place, &file->map, *path, reason)) {
+        return tool_fail(request->json, ONESLOT_ERROR_PATH_INVALID, "%s", reason);
+    }
+    enum named named = place.file != NULL ? look_at(file, &place) : NAMED_FILE;
+    if (named == NAMED_DIRECTORY) {
+        return tool_fail(request->json, ONESLOT_ERROR_PATH_INVALID, "%s is a directory on the file system", *path);
+    }
+    if (device_path_lacks_slash(*path)) {
+        return take_slash(request, file, path, text, named);
+    }
+    if (named == NAMED_NO_LITTLEFS) {
+        tool_warn("no littlefs was found in the flash image, so the request for %s will fail", *path);
+    } else if (named == NAMED_NOTHING) {
+        tool_warn("there is no %s on the file system yet", *path);
+    }
+    return TOOL_OK;
 }
 
 /// Opens the flash image, lets `change` at it, writes it back and shows how things stand.
-static int change_flash(const char *path, const struct request *request,
+static int change_flash(const char *path, struct request *request,
                         enum oneslot_error (*change)(struct oneslot *oneslot, const struct request *request)) {
     struct flash_file file;
     struct oneslot oneslot;
@@ -72,18 +118,25 @@ static int change_flash(const char *path, const struct request *request,
     if (status != TOOL_OK) {
         return status;
     }
-    enum oneslot_error error = flash_file_open_oneslot(&file, &oneslot);
-    if (error == ONESLOT_ERROR_NONE) {
+    status = settle_path(request, &file, &request->path, request->given[0]);
+    if (status == TOOL_OK) {
+        status = settle_path(request, &file, &request->options.fallback, request->given[1]);
+    }
+    enum oneslot_error error = ONESLOT_ERROR_NONE;
+    if (status == TOOL_OK) {
+        error = flash_file_open_oneslot(&file, &oneslot);
+    }
+    if (status == TOOL_OK && error == ONESLOT_ERROR_NONE) {
         error = change(&oneslot, request);
     }
-    if (error != ONESLOT_ERROR_NONE) {
+    if (status != TOOL_OK) {
+        // It was told why.
+    } else if (error != ONESLOT_ERROR_NONE) {
         status = tool_fail(request->json, error, "%s: %s", path, oneslot_error_text(error));
     } else {
         status = flash_file_save(&file, request->json);
     }
     if (status == TOOL_OK) {
-        warn_if_missing(&file, request->path);
-        warn_if_missing(&file, request->options.fallback);
         status = state_show(&file, request->json);
     }
     flash_file_close(&file);
@@ -140,8 +193,7 @@ int cmd_request(int argc, char **argv) {
     struct request request = {0};
     for (int option; (option = tool_option(argc, argv, ":h", OPTIONS)) != -1;) {
         if (option == 'h') {
-            fputs(REQUEST_HELP, stdout);
-            return TOOL_OK;
+            return tool_help(REQUEST_HELP);
         }
         int status = take_option(&request, option, optarg);
         if (status != TOOL_OK) {
@@ -169,8 +221,7 @@ int cmd_cancel(int argc, char **argv) {
     struct request request = {0};
     for (int option; (option = tool_option(argc, argv, ":h", OPTIONS)) != -1;) {
         if (option == 'h') {
-            fputs(CANCEL_HELP, stdout);
-            return TOOL_OK;
+            return tool_help(CANCEL_HELP);
         }
         if (option != 'j') {
             return TOOL_USAGE;

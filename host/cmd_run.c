@@ -5,13 +5,15 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "host/board.h"
 #include "host/file.h"
 #include "host/json.h"
+#include "host/output.h"
 #include "host/ram_flash.h"
 #include "host/run_checks.h"
+#include "host/size.h"
+#include "host/terminal.h"
 #include "host/tool.h"
 #include "oneslot/chip.h"
 #include "oneslot/layout.h"
@@ -23,6 +25,8 @@
 #define PROGRAM_US      700u
 
 static const char HELP[] =
+    "oneslot run: boot a flash image on an emulated board\n"
+    "\n"
     "usage: oneslot run [options] FLASH.bin\n"
     "\n"
     "Boots a flash image from reset, as the chip would, on an emulated board (QEMU) with a stand-in for the chip's "
@@ -114,10 +118,8 @@ struct run_report {
 };
 
 static bool number(const char *text, uint32_t limit, uint32_t *value) {
-    char *end;
-    errno = 0;
-    unsigned long parsed = strtoul(text, &end, 0);
-    if (text[0] < '0' || text[0] > '9' || *end != 0 || errno != 0 || parsed > limit) {
+    uint64_t parsed;
+    if (!number_parse(text, limit, &parsed)) {
         return false;
     }
     *value = (uint32_t)parsed;
@@ -359,12 +361,24 @@ static void json_started(struct json *json, const struct board_started *started)
     json_object_end(json);
 }
 
+/// Why a run was not fine; NULL when it was.
+static const char *error_name(const struct run_report *report) {
+    static const struct {
+        const char *result;
+        const char *name;
+    } NAMES[] = {{"dead", "BOARD_DEAD"}, {"fault", "BOARD_FAULT"}, {"timeout", "BOARD_TIMEOUT"}};
+    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0] && !report->ok; i++) {
+        if (strcmp(report->result, NAMES[i].result) == 0) {
+            return NAMES[i].name;
+        }
+    }
+    return report->ok ? NULL : "CHECK_FAILED";
+}
+
 static void json_report(const struct run_report *report) {
     const struct board_mailbox *mailbox = report->mailbox;
     struct json json;
-    json_begin(&json, stdout);
-    json_object(&json, NULL);
-    json_bool(&json, "ok", report->ok);
+    tool_json_begin(&json, stdout, error_name(report), report->text);
     json_string(&json, "result", report->result);
     json_string(&json, "message", report->text);
     json_number(&json, "resets", mailbox->resets);
@@ -395,8 +409,7 @@ static void json_report(const struct run_report *report) {
     if (report->options->operations) {
         json_operations(&json, report);
     }
-    json_object_end(&json);
-    json_end(&json);
+    tool_json_end(&json);
 }
 
 /// Memory that one run needs, so that there is one place that frees it.
@@ -427,10 +440,10 @@ static int load(struct run *run) {
 
 static int write_back(struct run *run) {
     const uint8_t *flash = board_flash(&run->board);
-    if (memcmp(flash, run->flash, run->flash_size) == 0 || file_replace(run->options.flash, flash, run->flash_size)) {
+    if (memcmp(flash, run->flash, run->flash_size) == 0) {
         return TOOL_OK;
     }
-    return tool_fail(run->options.json, ONESLOT_ERROR_NONE, "%s: %s", run->options.flash, strerror(errno));
+    return output_update(run->options.flash, flash, run->flash_size, run->options.json);
 }
 
 static int boot(struct run *run) {
@@ -443,7 +456,7 @@ static int boot(struct run *run) {
 
     memcpy(board_flash(&run->board), run->flash, run->flash_size);
     set_mailbox(&run->board, &run->options, (uint32_t)run->flash_size, ours ? layout.displaced : 0);
-    bool terminal = isatty(STDOUT_FILENO) != 0;
+    bool terminal = terminal_escapes(stdout);
     switch (board_run(&run->board, run->options.timeout, run->options.json ? NULL : show_line, &terminal)) {
     case BOARD_END_FAILED:
         return tool_fail(run->options.json, ONESLOT_ERROR_NONE, "%s", run->board.error);
@@ -496,8 +509,7 @@ int cmd_run(int argc, char **argv) {
         return status;
     }
     if (run.options.help) {
-        fputs(HELP, stdout);
-        return TOOL_OK;
+        return tool_help(HELP);
     }
     status = load(&run);
     if (status == TOOL_OK) {

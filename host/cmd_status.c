@@ -9,7 +9,7 @@ static const char HELP[] = "oneslot status: say how things stand in a flash imag
                            "usage: oneslot status FLASH.bin [--json]\n"
                            "\n"
                            "A flash image can be read from a device too:\n"
-                           "  esptool.py read_flash 0 0x400000 flash.bin\n"
+                           "  esptool read-flash 0 0x400000 flash.bin\n"
                            "\n"
                            "example:\n"
                            "  oneslot status flash.bin\n"
@@ -24,8 +24,7 @@ int cmd_status(int argc, char **argv) {
     bool json = false;
     for (int option; (option = tool_option(argc, argv, ":h", OPTIONS)) != -1;) {
         if (option == 'h') {
-            fputs(HELP, stdout);
-            return TOOL_OK;
+            return tool_help(HELP);
         }
         if (option != 'j') {
             return TOOL_USAGE;

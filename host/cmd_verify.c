@@ -37,13 +37,10 @@ static int show(const struct verify *verify, const struct package_file *file, co
     const char *signer = file->package.signer >= 0 ? verify->keys[file->package.signer] : NULL;
     if (verify->json) {
         struct json json;
-        json_begin(&json, stdout);
-        json_object(&json, NULL);
-        json_bool(&json, "ok", true);
+        tool_json_begin(&json, stdout, NULL, NULL);
         package_json(&json, file);
         json_string(&json, "signer", signer);
-        json_object_end(&json);
-        json_end(&json);
+        tool_json_end(&json);
     } else {
         package_print(file);
         if (signer != NULL) {
@@ -113,8 +110,7 @@ int cmd_verify(int argc, char **argv) {
             verify.json = true;
             break;
         case 'h':
-            fputs(HELP, stdout);
-            return TOOL_OK;
+            return tool_help(HELP);
         default:
             return TOOL_USAGE;
         }

@@ -10,6 +10,7 @@
 #include "host/file_system.h"
 #include "host/flash_file.h"
 #include "host/ram_flash.h"
+#include "oneslot/source.h"
 
 /// As an image of the ESP8266, else of the ESP32 family. What is for the latter and no application stays known as such.
 static enum oneslot_error prove_source(struct firmware *firmware, struct oneslot_source *source, uint8_t *buffer) {

@@ -6,6 +6,7 @@
 
 #include "host/esp32.h"
 #include "host/file.h"
+#include "host/output.h"
 #include "host/ram_flash.h"
 #include "host/stock.h"
 #include "host/tool.h"
@@ -94,10 +95,7 @@ int flash_file_open_any(struct flash_file *file, const char *path, bool json) {
 }
 
 int flash_file_save(const struct flash_file *file, bool json) {
-    if (!file_replace(file->path, file->bytes, file->size)) {
-        return tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", file->path, strerror(errno));
-    }
-    return TOOL_OK;
+    return output_update(file->path, file->bytes, file->size, json);
 }
 
 void flash_file_close(struct flash_file *file) {

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/device_path.h"
 #include "host/file.h"
 #include "host/file_system.h"
 #include "host/flash_file.h"
 #include "host/image.h"
 #include "host/json.h"
 #include "host/map_csv.h"
+#include "host/output.h"
 #include "host/pack/key.h"
 #include "host/ram_flash.h"
 #include "host/size.h"
@@ -62,10 +64,31 @@ enum oneslot_error image_put_journal(struct image_build *build) {
         .state = ONESLOT_STATE_IDLE,
         .installed_kind = (uint8_t)image->kind,
         .installed_size = image->size,
-        .header = image->header,
+        .installed_header = image->header,
     };
     memcpy(record.installed, image->sha256, sizeof record.installed);
     return oneslot_journal_append(&journal, &record, NULL);
+}
+
+int image_check_watch(struct image_build *build) {
+    struct image_options *options = &build->options;
+    char reason[DEVICE_PATH_REASON];
+    struct device_path place;
+    if (options->watch == NULL) {
+        return TOOL_OK;
+    }
+    if (!device_path_find(&place, &build->plan.map, options->watch, reason)) {
+        return tool_fail(options->json, ONESLOT_ERROR_PATH_INVALID, "--watch %s", reason);
+    }
+    if (device_path_lacks_slash(options->watch)) {
+        snprintf(build->watch, sizeof build->watch, "/%s", options->watch);
+        if (strlen(build->watch) > ONESLOT_PATH_MAX) {
+            return tool_usage("image", "the watch path must have 1 to %u bytes", ONESLOT_PATH_MAX);
+        }
+        tool_warn("--watch '%s' is taken for '%s'", options->watch, build->watch);
+        options->watch = build->watch;
+    }
+    return TOOL_OK;
 }
 
 void image_put_settings(struct image_build *build) {
@@ -129,11 +152,27 @@ int image_put_file_system(struct image_build *build) {
     return status;
 }
 
+const char *image_name_for_shell(const char *name, char text[IMAGE_NAME_ROOM]) {
+    static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+/,:@%";
+    if (strcmp(name, "-") == 0) {
+        return "FLASH.bin";
+    }
+    if (name[strspn(name, PLAIN)] == 0 && name[0] != '-') {
+        return name;
+    }
+    size_t used = (size_t)snprintf(text, IMAGE_NAME_ROOM, "%s'", name[0] == '-' ? "./" : "");
+    for (; *name != 0 && used < IMAGE_NAME_ROOM - 6; name++) {
+        used += (size_t)snprintf(text + used, IMAGE_NAME_ROOM - used, *name == '\'' ? "'\\''" : "%c", *name);
+    }
+    snprintf(text + used, IMAGE_NAME_ROOM - used, "'");
+    return text;
+}
+
 static const char *chip_title(const struct image_build *build) {
     return build->esp32.chip != NULL ? build->esp32.chip->title : "ESP8266";
 }
 
-#define PARTS_COMMAND (IMAGE_PARTS * (IMAGE_PART_NAME + 16) + 200)
+#define PARTS_COMMAND (IMAGE_PARTS * (4 * IMAGE_PART_NAME + 16) + 200)
 
 static void parts_json(struct json *json, const struct image_build *build) {
     static char command[PARTS_COMMAND];
@@ -174,9 +213,7 @@ static void report_json(const struct image_build *build, const char *command) {
     const struct firmware *firmware = &build->firmware;
     struct json json;
     char text[8];
-    json_begin(&json, stdout);
-    json_object(&json, NULL);
-    json_bool(&json, "ok", true);
+    tool_json_begin(&json, stdout, NULL, NULL);
     json_string(&json, "output", build->options.output);
     json_string(&json, "chip", chip_title(build));
     json_number(&json, "flash_size", plan->flash_size);
@@ -204,24 +241,18 @@ static void report_json(const struct image_build *build, const char *command) {
     json_number(&json, "keys", build->trust.count);
     json_string(&json, "board", build->options.board);
     json_number(&json, "files", build->files);
-    json_array(&json, "warnings");
-    for (uint32_t index = 0; index < plan->warning_count; index++) {
-        json_string(&json, NULL, plan->warning[index]);
-    }
-    json_array_end(&json);
     json_string(&json, "command", build->options.output != NULL ? command : NULL);
     if (build->options.parts != NULL) {
         parts_json(&json, build);
     }
-    json_object_end(&json);
-    json_end(&json);
+    tool_json_end(&json);
 }
 
 static void report_text(const struct image_build *build, const char *command) {
     const struct plan *plan = &build->plan;
     const struct firmware *firmware = &build->firmware;
     char size[24];
-    const char *name = build->options.output != NULL ? build->options.output : build->options.parts;
+    const char *name = build->options.output != NULL ? output_name(build->options.output) : build->options.parts;
     printf("%s%s%s: %s, %s of flash\n", tool_colour(stdout, 1), name, tool_colour(stdout, 0), chip_title(build),
            size_text(plan->flash_size, size));
     printf("firmware: %s%s%s%s%s, %u bytes, %s\n", oneslot_image_kind_text(firmware->image.kind),
@@ -229,9 +260,7 @@ static void report_text(const struct image_build *build, const char *command) {
            firmware->version[0] != 0 ? " " : "", firmware->version, firmware->image.size,
            oneslot_proof_text(firmware->image.proofs));
     for (uint32_t index = 0; index < plan->map.count; index++) {
-        const struct oneslot_partition *region = &plan->map.partition[index];
-        printf("  0x%06x - 0x%06x  %-16s %10s\n", region->address, region->address + region->size, region->label,
-               size_text(region->size, size));
+        map_row_print(&plan->map.partition[index], stdout);
     }
     if (build->options.fs != NULL) {
         printf("files on the file system: %u\n", build->files);
@@ -256,7 +285,9 @@ static void report_text(const struct image_build *build, const char *command) {
 
 void image_report(const struct image_build *build) {
     char command[5000];
-    build->family->command(build, command, sizeof command);
+    if (build->options.output != NULL) {
+        build->family->command(build, command, sizeof command);
+    }
     for (uint32_t index = 0; index < build->plan.warning_count; index++) {
         tool_warn("%s", build->plan.warning[index]);
     }

@@ -10,6 +10,8 @@
 #include "oneslot/trust.h"
 
 #define IMAGE_MODE_KEEP 0xff ///< take the image's own flash mode
+/// A path of 1000 bytes, each of them a quote.
+#define IMAGE_NAME_ROOM 4100
 
 struct image_options {
     const char *firmware; ///< NULL = the one that lies in the dump
@@ -48,7 +50,7 @@ struct image_part {
     uint32_t size;
 };
 
-#define IMAGE_PARTS     32u
+#define IMAGE_PARTS     16u
 #define IMAGE_PART_NAME 300u
 
 struct image_build;
@@ -82,6 +84,7 @@ struct image_build {
     uint32_t files;
     uint32_t part_count;
     struct image_part part[IMAGE_PARTS]; ///< by address
+    char watch[ONESLOT_PATH_MAX + 2];
     struct {
         struct image_blob boot_file;
         struct image_blob loader;
@@ -109,6 +112,9 @@ void image_unload(struct image_blob *blob);
 /// Configuration, keys and board, in the sector of the settings; the rest of it stays as it is.
 void image_put_settings(struct image_build *build);
 
+/// Whether a file can ever lie at the path to be watched, on the map that was planned.
+int image_check_watch(struct image_build *build);
+
 /// The first record of the journal.
 enum oneslot_error image_put_journal(struct image_build *build);
 
@@ -128,6 +134,9 @@ void image_parts_command(const struct image_build *build, char *text, size_t roo
 
 /// The public keys and the board's name. A private key does as well: its public half is taken, and no more.
 int image_make_trust(struct image_build *build);
+
+/// The name of the flash image as a shell takes it; `text` is used where it needs quotes.
+const char *image_name_for_shell(const char *name, char text[IMAGE_NAME_ROOM]);
 
 /// Says what was made.
 void image_report(const struct image_build *build);

@@ -62,7 +62,7 @@ static int read_dump(struct image_build *build) {
         (options->flash_size != 0 && options->flash_size != size)) {
         return tool_fail(options->json, ONESLOT_ERROR_NO_LAYOUT,
                          "%s holds %u bytes from flash 0x%x on: a dump of the whole flash is needed "
-                         "('esptool.py read_flash 0 ALL old.bin')",
+                         "('esptool read-flash 0 ALL old.bin')",
                          options->dump, size, build->esp32.dump.base);
     }
     options->flash_size = size;
@@ -549,10 +549,11 @@ static int put(struct image_build *build) {
 }
 
 static void command(const struct image_build *build, char *text, size_t room) {
-    snprintf(
-        text, room,
-        "esptool.py --chip %s --baud 460800 write_flash --flash_mode keep --flash_freq keep --flash_size keep 0 %s",
-        build->esp32.chip->name, build->options.output);
+    char name[IMAGE_NAME_ROOM];
+    snprintf(text, room,
+             "esptool --chip %s --port PORT --baud 460800 write-flash --flash-mode keep --flash-freq keep --flash-size "
+             "keep 0 %s",
+             build->esp32.chip->name, image_name_for_shell(build->options.output, name));
 }
 
 const struct image_family image_esp32 = {

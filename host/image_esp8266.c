@@ -231,8 +231,10 @@ static int put(struct image_build *build) {
 
 static void command(const struct image_build *build, char *text, size_t room) {
     const char *mode = flash_mode_name(build->esp8266.header_mode);
-    snprintf(text, room, "esptool.py --chip esp8266 --baud 460800 write_flash --flash_mode %s --flash_size keep 0 %s",
-             mode != NULL ? mode : "keep", build->options.output);
+    char name[IMAGE_NAME_ROOM];
+    snprintf(text, room,
+             "esptool --chip esp8266 --port PORT --baud 460800 write-flash --flash-mode %s --flash-size keep 0 %s",
+             mode != NULL ? mode : "keep", image_name_for_shell(build->options.output, name));
 }
 
 const struct image_family image_esp8266 = {
@@ -241,5 +243,5 @@ const struct image_family image_esp8266 = {
     .put = put,
     .command = command,
     .advice =
-        "Keep --flash_size at 'keep': another size would change the header that the loader and the firmware share.",
+        "Keep --flash-size at 'keep': another size would change the header that the loader and the firmware share.",
 };

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "host/file.h"
 #include "host/image.h"
+#include "host/output.h"
 #include "host/tool.h"
 
 /// The flash of the dump; NULL without one.
@@ -58,10 +58,10 @@ static void name_part(const struct image_build *build, uint32_t address, char *n
 static int write_part(struct image_build *build, const struct image_part *part) {
     char name[IMAGE_PART_NAME];
     name_part(build, part->address, name, sizeof name);
-    if (!file_replace(name, build->bytes + part->address, part->size)) {
-        return tool_fail(build->options.json, ONESLOT_ERROR_NONE, "%s: %s", name, strerror(errno));
-    }
-    return TOOL_OK;
+    int status = output_claim("image", "--parts", name, OUTPUT_BINARY, build->options.json);
+    return status == TOOL_OK
+               ? output_write(name, OUTPUT_BINARY, build->bytes + part->address, part->size, build->options.json)
+               : status;
 }
 
 int image_parts(struct image_build *build) {
@@ -106,7 +106,9 @@ void image_parts_command(const struct image_build *build, char *text, size_t roo
                         chip);
     for (uint32_t index = build->part_count; index > 0 && used > 0 && (size_t)used < room; index--) {
         char name[IMAGE_PART_NAME];
+        char quoted[IMAGE_NAME_ROOM];
+        image_part_name(build, index - 1, name);
         used += snprintf(text + used, room - (size_t)used, " 0x%x %s", build->part[index - 1].address,
-                         image_part_name(build, index - 1, name));
+                         image_name_for_shell(name, quoted));
     }
 }

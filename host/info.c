@@ -216,10 +216,7 @@ void info_map_json(struct json *json, const struct oneslot_map *map) {
 }
 
 void info_map_text(const struct oneslot_map *map) {
-    char size[24];
     for (uint32_t index = 0; index < map->count; index++) {
-        const struct oneslot_partition *region = &map->partition[index];
-        printf("  0x%06x - 0x%06x  %-16s %10s\n", region->address, region->address + region->size, region->label,
-               size_text(region->size, size));
+        map_row_print(&map->partition[index], stdout);
     }
 }

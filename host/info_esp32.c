@@ -182,14 +182,11 @@ static void show_json(const struct esp32_flash *flash) {
     struct info_files files;
     struct firmware firmware;
     bool there;
-    json_begin(&json, stdout);
-    json_object(&json, NULL);
-    json_bool(&json, "ok", flash->map_error == ONESLOT_ERROR_NONE);
+    tool_json_begin(&json, stdout, tool_json_error(flash->map_error), oneslot_error_text(flash->map_error));
     json_string(&json, "type", flash->base == 0 && flash->file_size == flash->size ? "flash" : "combined");
     json_number(&json, "size", flash->file_size);
     json_number(&json, "base", flash->base);
     bootloader_json(&json, flash);
-    json_string(&json, "error", flash->map_error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_name(flash->map_error));
     if (flash->map_error == ONESLOT_ERROR_NONE) {
         info_map_json(&json, &flash->map);
         otadata_json(&json, flash);
@@ -212,8 +209,7 @@ static void show_json(const struct esp32_flash *flash) {
             info_files_json(&json, &files);
         }
     }
-    json_object_end(&json);
-    json_end(&json);
+    tool_json_end(&json);
 }
 
 static void show_text(const struct esp32_flash *flash) {

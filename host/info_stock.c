@@ -23,9 +23,7 @@ static const char *other_files(const struct stock *stock) {
 static void show_json(const struct stock *stock, uint8_t *bytes, uint32_t size) {
     struct json json;
     struct info_files files;
-    json_begin(&json, stdout);
-    json_object(&json, NULL);
-    json_bool(&json, "ok", stock->firmware.error == ONESLOT_ERROR_NONE);
+    tool_json_begin(&json, stdout, tool_json_error(stock->firmware.error), oneslot_error_text(stock->firmware.error));
     json_string(&json, "type", "flash");
     json_bool(&json, "oneslot", false);
     json_number(&json, "size", size);
@@ -48,8 +46,7 @@ static void show_json(const struct stock *stock, uint8_t *bytes, uint32_t size) 
         json_string(&json, "message", other_files(stock));
         json_object_end(&json);
     }
-    json_object_end(&json);
-    json_end(&json);
+    tool_json_end(&json);
 }
 
 static void show_text(const struct stock *stock, uint8_t *bytes, uint32_t size) {

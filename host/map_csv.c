@@ -8,8 +8,11 @@
 #include <strings.h>
 
 #include "host/size.h"
+#include "host/terminal.h"
 
 #define FIELDS 6
+/// A region's line as it is where there is room.
+#define ROW_COLUMNS 50u
 
 /// Types of ESP-IDF 5.5 and later that no other room needs.
 enum { TYPE_BOOT_LOADER = 0x02, TYPE_PARTITION_TABLE = 0x03 };
@@ -329,18 +332,55 @@ const char *map_subtype_text(uint8_t type, uint8_t subtype, char text[8]) {
     return kind_text(type, subtype, subtype, text);
 }
 
-void map_csv_write(const struct oneslot_map *map, FILE *out) {
+/// Whether gen_esp32part.py knows a name in every version since ESP-IDF 3.0.
+static bool is_old(uint8_t type, int subtype) {
+    if (type == ONESLOT_TYPE_APP) {
+        return subtype <= 0x20;
+    }
+    return type == ONESLOT_TYPE_DATA && (subtype <= 0x03 || subtype == 0x80 || subtype == ONESLOT_SUBTYPE_DATA_FAT ||
+                                         subtype == ONESLOT_SUBTYPE_DATA_SPIFFS);
+}
+
+static void write_rows(const struct oneslot_map *map, FILE *out, bool numbers) {
     fputs("# Name, Type, SubType, Offset, Size, Flags\n", out);
     for (uint32_t index = 0; index < map->count; index++) {
         const struct oneslot_partition *row = &map->partition[index];
         char type[8];
         char subtype[8];
-        fprintf(out, "%s, %s, %s, 0x%x, 0x%x,%s%s%s\n", row->label, map_type_text(row->type, type),
-                map_subtype_text(row->type, row->subtype, subtype), row->address, row->size,
+        const char *type_text = map_type_text(row->type, type);
+        const char *subtype_text = map_subtype_text(row->type, row->subtype, subtype);
+        if (numbers && !is_old(row->type, -1)) {
+            snprintf(type, sizeof type, "0x%02x", row->type);
+            type_text = type;
+        }
+        if (numbers && !is_old(row->type, row->subtype)) {
+            snprintf(subtype, sizeof subtype, "0x%02x", row->subtype);
+            subtype_text = subtype;
+        }
+        fprintf(out, "%s, %s, %s, 0x%x, 0x%x,%s%s%s\n", row->label, type_text, subtype_text, row->address, row->size,
                 (row->flags & 1) != 0 ? " encrypted" : "",
                 (row->flags & 3) == 3   ? ":"
                 : (row->flags & 2) != 0 ? " "
                                         : "",
                 (row->flags & 2) != 0 ? "readonly" : "");
+    }
+}
+
+void map_csv_write(const struct oneslot_map *map, FILE *out) {
+    write_rows(map, out, false);
+}
+
+void map_csv_write_numbers(const struct oneslot_map *map, FILE *out) {
+    write_rows(map, out, true);
+}
+
+void map_row_print(const struct oneslot_partition *region, FILE *out) {
+    char size[24];
+    uint32_t end = region->address + region->size;
+    if (terminal_columns(out) >= ROW_COLUMNS) {
+        fprintf(out, "  0x%06x - 0x%06x  %-16s %10s\n", region->address, end, region->label,
+                size_text(region->size, size));
+    } else {
+        fprintf(out, "%06x-%06x %s %s\n", region->address, end, region->label, size_text(region->size, size));
     }
 }

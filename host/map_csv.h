@@ -38,6 +38,14 @@ bool map_csv_read(struct oneslot_map *map, const char *text, const struct map_cs
 /// Writes a map as CSV that map_csv_parse reads back to the same.
 void map_csv_write(const struct oneslot_map *map, FILE *out);
 
+/// As map_csv_write, but where a type or a subtype has a name that not every version of ESP-IDF's gen_esp32part.py
+/// knows (Oneslot's own, littlefs, ...) its number stands instead. PlatformIO wants "app", "data", "spiffs" and "fat"
+/// by name.
+void map_csv_write_numbers(const struct oneslot_map *map, FILE *out);
+
+/// Writes a line that tells of a region: its place, name and size; narrower where the terminal is.
+void map_row_print(const struct oneslot_partition *region, FILE *out);
+
 /// "oneslot", "app", "data" or a number; `text` is used for a number.
 const char *map_type_text(uint8_t type, char text[8]);
 const char *map_subtype_text(uint8_t type, uint8_t subtype, char text[8]);

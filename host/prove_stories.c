@@ -1,13 +1,17 @@
+// strsep() is none of POSIX's.
+#define _DEFAULT_SOURCE
+
 #include "host/prove_stories.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host/embedded.h"
 #include "host/firmware.h"
 #include "host/json.h"
+#include "host/output.h"
 #include "host/pack/kit.h"
+#include "host/terminal.h"
 #include "host/tool.h"
 
 #define USER1_TARGET 0x1000u
@@ -53,6 +57,12 @@ static bool add_installers(struct stories *stories, const uint8_t *start, const 
 
 static void show_progress(void *context, uint64_t done, uint64_t cases, uint64_t cuts, uint64_t failures) {
     const struct stories *stories = context;
+    if (terminal_columns(stderr) < PROGRESS_COLUMNS) {
+        fprintf(stderr, "\r%-14.14s %3u%% %llu broken ", story_name(stories->now),
+                cases ? (unsigned)(done * 100 / cases) : 0, (unsigned long long)failures);
+        fflush(stderr);
+        return;
+    }
     fprintf(stderr, "\r%-14s %3u%%  %llu/%llu cases  %llu cuts  %llu broken ", story_name(stories->now),
             cases ? (unsigned)(done * 100 / cases) : 0, (unsigned long long)done, (unsigned long long)cases,
             (unsigned long long)cuts, (unsigned long long)failures);
@@ -175,9 +185,10 @@ static void write_story(struct json *json, enum story story, const struct story_
 
 static void write_json(const struct stories *stories, FILE *out) {
     struct json json;
-    json_begin(&json, out);
-    json_object(&json, NULL);
-    json_bool(&json, "ok", broken_promises(stories) == 0);
+    char text[80];
+    uint64_t broken = broken_promises(stories);
+    snprintf(text, sizeof text, "%llu cases broke a promise", (unsigned long long)broken);
+    tool_json_begin(&json, out, broken > 0 ? "PROMISE_BROKEN" : NULL, text);
     json_string(&json, "old", stories->prove->old_path);
     json_string(&json, "new", stories->prove->new_path);
     json_number(&json, "seed", stories->settings.seed);
@@ -187,22 +198,33 @@ static void write_json(const struct stories *stories, FILE *out) {
             write_story(&json, (enum story)i, &stories->report[i]);
     }
     json_array_end(&json);
-    json_object_end(&json);
-    json_end(&json);
+    tool_json_end(&json);
+}
+
+static int write_json_file(const struct stories *stories) {
+    char *text = NULL;
+    size_t length = 0;
+    FILE *memory = open_memstream(&text, &length);
+    if (!memory)
+        abort();
+    write_json(stories, memory);
+    if (fclose(memory) != 0)
+        abort();
+    int status = output_write(stories->prove->json_path, OUTPUT_TEXT, text, length, false);
+    free(text);
+    return status;
 }
 
 static int report_all(const struct stories *stories) {
     const struct prove_stories *prove = stories->prove;
     if (!prove->json || prove->json_path)
         write_text(stories);
-    if (prove->json) {
-        FILE *out = prove->json_path ? fopen(prove->json_path, "w") : stdout;
-        if (out)
-            write_json(stories, out);
-        if (!out || (prove->json_path && fclose(out) != 0))
-            return tool_fail(false, ONESLOT_ERROR_NONE, "%s: %s", prove->json_path, strerror(errno));
-    }
-    return broken_promises(stories) == 0 ? TOOL_OK : TOOL_FAILED;
+    int status = TOOL_OK;
+    if (prove->json_path)
+        status = write_json_file(stories);
+    else if (prove->json)
+        write_json(stories, stdout);
+    return status == TOOL_OK && broken_promises(stories) == 0 ? TOOL_OK : TOOL_FAILED;
 }
 
 /* The command. */
@@ -233,10 +255,49 @@ static int replay(const struct stories *stories) {
     char message[160] = "";
     if (story == STORY_COUNT || name[length] == 0)
         return tool_fail(false, ONESLOT_ERROR_NONE, "\"%s\" names no case: STORY:SEED:KIND:NUMBER:TEAR", name);
-    if (!story_replay(story, &stories->settings, name + length + 1, stdout, &verdict, message))
+    struct prove_replay told;
+    prove_replay_begin(&told, stories->prove->json && !stories->prove->json_path);
+    if (!story_replay(story, &stories->settings, name + length + 1, told.out, &verdict, message)) {
+        prove_replay_drop(&told);
         return tool_fail(false, ONESLOT_ERROR_NONE, "%s", message);
-    printf("%s: %s\n", campaign_verdict_name(verdict), campaign_verdict_text(verdict));
-    return verdict == CAMPAIGN_KEPT ? TOOL_OK : TOOL_FAILED;
+    }
+    return prove_replay_end(&told, name, verdict);
+}
+
+void prove_replay_begin(struct prove_replay *told, bool json) {
+    *told = (struct prove_replay){.out = stdout};
+    if (json)
+        told->out = open_memstream(&told->text, &told->length);
+    if (!told->out)
+        abort();
+}
+
+void prove_replay_drop(struct prove_replay *told) {
+    if (told->out != stdout)
+        fclose(told->out);
+    free(told->text);
+}
+
+int prove_replay_end(struct prove_replay *told, const char *name, enum campaign_verdict verdict) {
+    bool kept = verdict == CAMPAIGN_KEPT;
+    if (told->out == stdout) {
+        printf("%s: %s\n", campaign_verdict_name(verdict), campaign_verdict_text(verdict));
+        return kept ? TOOL_OK : TOOL_FAILED;
+    }
+    struct json json;
+    fflush(told->out);
+    tool_json_begin(&json, stdout, kept ? NULL : "PROMISE_BROKEN", campaign_verdict_text(verdict));
+    json_string(&json, "case", name);
+    json_string(&json, "verdict", campaign_verdict_name(verdict));
+    json_array(&json, "steps");
+    for (char *rest = told->text, *line; (line = strsep(&rest, "\n")) != NULL;) {
+        if (line[0] != 0)
+            json_string(&json, NULL, line);
+    }
+    json_array_end(&json);
+    tool_json_end(&json);
+    prove_replay_drop(told);
+    return kept ? TOOL_OK : TOOL_FAILED;
 }
 
 int prove_stories(const struct prove_stories *prove) {

@@ -4,7 +4,25 @@
 #ifndef ONESLOT_HOST_PROVE_STORIES_H
 #define ONESLOT_HOST_PROVE_STORIES_H
 
+#include <stdio.h>
+
 #include "sim/campaign.h"
+
+/// Where the steps of one case go: to standard output, or into the JSON that follows.
+struct prove_replay {
+    FILE *out;
+    char *text;
+    size_t length;
+};
+
+void prove_replay_begin(struct prove_replay *told, bool json);
+/// Nothing more is told.
+void prove_replay_drop(struct prove_replay *told);
+/// Tells how it ended. Returns the tool's exit status.
+int prove_replay_end(struct prove_replay *told, const char *name, enum campaign_verdict verdict);
+
+/// What a whole line of progress takes of a terminal; a narrower one gets a shorter line.
+#define PROGRESS_COLUMNS 110u
 
 struct prove_stories {
     const struct campaign_settings *campaign; ///< the flash, both firmwares, and how much is to be done

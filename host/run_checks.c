@@ -8,6 +8,7 @@
 #include "host/firmware.h"
 #include "host/ram_flash.h"
 #include "oneslot/image.h"
+#include "oneslot/source.h"
 
 #define WINDOW_SIZE   0x100000u
 #define USER_START    0x3fffdcd0u

@@ -15,6 +15,40 @@ static const struct {
     {"kib", 1024}, {"m", 1024 * 1024}, {"mb", 1024 * 1024}, {"mib", 1024 * 1024}, {"sector", 4096}, {"sectors", 4096},
 };
 
+bool number_parse(const char *text, uint64_t limit, uint64_t *number) {
+    bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    char *end;
+    errno = 0;
+    *number = strtoull(text, &end, hex ? 16 : 10);
+    return isdigit((unsigned char)text[0]) && (!hex || isxdigit((unsigned char)text[2])) && *end == 0 && errno == 0 &&
+           *number <= limit;
+}
+
+/// What a suffix stands for; 0 for none that is known.
+static uint32_t factor_of(const char *suffix) {
+    for (size_t index = 0; index < sizeof SUFFIXES / sizeof SUFFIXES[0]; index++) {
+        if (strcasecmp(suffix, SUFFIXES[index].suffix) == 0) {
+            return SUFFIXES[index].factor;
+        }
+    }
+    return 0;
+}
+
+/// What stands behind the point of a size, in bytes of `factor`: as many digits as tell whole bytes of it.
+static bool fraction_parse(const char *digits, size_t length, uint32_t factor, uint64_t *bytes) {
+    uint64_t number = 0;
+    uint64_t divisor = 1;
+    if (length == 0 || length > 9) {
+        return false;
+    }
+    for (size_t index = 0; index < length; index++) {
+        number = number * 10 + (uint64_t)(digits[index] - '0');
+        divisor *= 10;
+    }
+    *bytes = number * factor / divisor;
+    return number * factor % divisor == 0;
+}
+
 bool size_parse(const char *text, uint32_t *bytes) {
     if (!isdigit((unsigned char)text[0])) {
         return false;
@@ -29,17 +63,17 @@ bool size_parse(const char *text, uint32_t *bytes) {
     if (errno != 0 || number > UINT32_MAX) {
         return false;
     }
-    while (*end == ' ') {
-        end++;
+    const char *point = !hex && *end == '.' ? end + 1 : NULL;
+    size_t digits = point != NULL ? strspn(point, "0123456789") : 0;
+    const char *suffix = point != NULL ? point + digits : end;
+    uint32_t factor = factor_of(suffix + strspn(suffix, " "));
+    uint64_t fraction = 0;
+    if (factor == 0 || (point != NULL && !fraction_parse(point, digits, factor, &fraction))) {
+        return false;
     }
-    for (size_t index = 0; index < sizeof SUFFIXES / sizeof SUFFIXES[0]; index++) {
-        if (strcasecmp(end, SUFFIXES[index].suffix) == 0) {
-            number *= SUFFIXES[index].factor;
-            *bytes = (uint32_t)number;
-            return number <= UINT32_MAX;
-        }
-    }
-    return false;
+    number = number * factor + fraction;
+    *bytes = (uint32_t)number;
+    return number <= UINT32_MAX;
 }
 
 const char *size_text(uint32_t bytes, char text[24]) {

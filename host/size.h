@@ -8,12 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// Reads "0x90000", "589824", "514K", "4MB", "1 MiB", "4 sectors". K and M are 1024 and 1024 * 1024, a sector is
+/// Reads "0x90000", "589824", "514K", "1.5MB", "1 MiB", "4 sectors". K and M are 1024 and 1024 * 1024, a sector is
 /// 4096 bytes. Returns false for anything else, a number past 32 bits included.
 bool size_parse(const char *text, uint32_t *bytes);
 
 /// "4 MiB", "36 KiB" or "1234 bytes", whatever is exact. Returns `text`.
 const char *size_text(uint32_t bytes, char text[24]);
+
+/// Reads a plain number, decimal or with 0x, of at most `limit`. Returns false when it is none.
+bool number_parse(const char *text, uint64_t limit, uint64_t *number);
 
 /// Reads a flash size by esptool's names: 256KB, 512KB, 1MB, 2MB, 4MB, 8MB, 16MB, 2MB-c1, 4MB-c1 (also any form of
 /// size_parse). `nibble` receives the high half of header byte 3. The c1 names are the maps with two megabytes side by

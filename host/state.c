@@ -60,12 +60,9 @@ int state_show(const struct flash_file *file, bool as_json) {
     }
     if (as_json) {
         struct json json;
-        json_begin(&json, stdout);
-        json_object(&json, NULL);
-        json_bool(&json, "ok", true);
+        tool_json_begin(&json, stdout, NULL, NULL);
         state_json(&json, &status);
-        json_object_end(&json);
-        json_end(&json);
+        tool_json_end(&json);
     } else {
         show_text(&status);
     }

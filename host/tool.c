@@ -1,15 +1,31 @@
 #include "host/tool.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "host/json.h"
+#include "host/terminal.h"
+
+#define MESSAGE_ROOM 2048u
+/// More than a command has ever given are not in its JSON.
+#define WARNINGS_MAX 100u
+
+/// What the command line asked for, and what was told.
+static struct {
+    bool json;
+    bool json_told; ///< the one JSON object is on standard output
+    char *warning[WARNINGS_MAX];
+    size_t warnings;
+} tool;
+
+void tool_begin(int argc, char **argv) {
+    for (int index = 1; index < argc && strcmp(argv[index], "--") != 0; index++) {
+        tool.json = tool.json || strcmp(argv[index], "--json") == 0 || strcmp(argv[index], "--json=-") == 0;
+    }
+}
 
 const char *tool_colour(FILE *stream, int code) {
-    const char *no_colour = getenv("NO_COLOR");
-    if (!isatty(fileno(stream)) || (no_colour != NULL && no_colour[0] != 0)) {
+    if (!terminal_escapes(stream)) {
         return "";
     }
     switch (code) {
@@ -26,31 +42,35 @@ const char *tool_colour(FILE *stream, int code) {
     }
 }
 
-static void complain(int colour, const char *prefix, const char *message) {
-    fflush(stdout);
-    fprintf(stderr, "oneslot: %s%s%s%s\n", tool_colour(stderr, colour), prefix, tool_colour(stderr, 0), message);
+int tool_help(const char *text) {
+    terminal_help(stdout, text);
+    return TOOL_OK;
 }
 
-int tool_option(int argc, char **argv, const char *letters, const struct option *options) {
-    opterr = 0;
-    int index = -1;
-    int at = optind > 0 ? optind : 1;
-    int option = getopt_long(argc, argv, letters, options, &index);
-    if (option != '?' && option != ':') {
-        return option;
-    }
-    // getopt moves plain arguments behind the options: the one it stumbled over is the last it passed.
-    const char *word = optind > 0 && optind <= argc ? argv[optind - 1] : argv[at < argc ? at : argc - 1];
-    if (option == ':') {
-        tool_usage(argv[0], "the option '%s' needs a value", word);
+/* Messages */
+
+/// A terminal gets whole words in each line; a file gets one line.
+static void complain(int colour, const char *prefix, const char *message) {
+    fflush(stdout);
+    fprintf(stderr, "oneslot: %s%s%s", tool_colour(stderr, colour), prefix, tool_colour(stderr, 0));
+    unsigned at = (unsigned)(strlen("oneslot: ") + strlen(prefix));
+    if (isatty(STDERR_FILENO)) {
+        terminal_wrap(stderr, message, at, 2, terminal_columns(stderr));
     } else {
-        tool_usage(argv[0], "there is no option '%s', or it is used wrongly", word);
+        fprintf(stderr, "%s\n", message);
     }
-    return '?';
+}
+
+static void tell_json(const char *name, const char *message) {
+    if (!tool.json_told) {
+        struct json json;
+        tool_json_begin(&json, stdout, name, message);
+        tool_json_end(&json);
+    }
 }
 
 int tool_usage(const char *command, const char *format, ...) {
-    char message[1024];
+    char message[MESSAGE_ROOM];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
@@ -61,34 +81,74 @@ int tool_usage(const char *command, const char *format, ...) {
     } else {
         fprintf(stderr, "Try 'oneslot %s --help'.\n", command);
     }
+    if (tool.json) {
+        tell_json("USAGE", message);
+    }
     return TOOL_USAGE;
 }
 
 int tool_fail(bool json, enum oneslot_error error, const char *format, ...) {
-    char message[2048];
+    char message[MESSAGE_ROOM];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     complain(31, "", message);
-    if (json) {
-        struct json writer;
-        json_begin(&writer, stdout);
-        json_object(&writer, NULL);
-        json_bool(&writer, "ok", false);
-        json_string(&writer, "error", error == ONESLOT_ERROR_NONE ? "HOST" : oneslot_error_name(error));
-        json_string(&writer, "message", message);
-        json_object_end(&writer);
-        json_end(&writer);
+    if (json || tool.json) {
+        tell_json(error == ONESLOT_ERROR_NONE ? "HOST" : oneslot_error_name(error), message);
     }
     return TOOL_FAILED;
 }
 
+void tool_complain(const char *format, ...) {
+    char message[MESSAGE_ROOM];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    complain(31, "", message);
+}
+
 void tool_warn(const char *format, ...) {
-    char message[1024];
+    char message[MESSAGE_ROOM];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     complain(33, "warning: ", message);
+    char *copy = tool.warnings < WARNINGS_MAX ? strdup(message) : NULL;
+    if (copy != NULL) {
+        tool.warning[tool.warnings++] = copy;
+    }
+}
+
+/* JSON */
+
+void tool_json_begin(struct json *json, FILE *out, const char *name, const char *text) {
+    tool.json_told = tool.json_told || out == stdout;
+    json_begin(json, out);
+    json_object(json, NULL);
+    json_bool(json, "ok", name == NULL);
+    if (name == NULL) {
+        json_null(json, "error");
+        return;
+    }
+    json_object(json, "error");
+    json_string(json, "name", name);
+    json_string(json, "text", text);
+    json_object_end(json);
+}
+
+void tool_json_end(struct json *json) {
+    json_array(json, "warnings");
+    for (size_t index = 0; index < tool.warnings; index++) {
+        json_string(json, NULL, tool.warning[index]);
+    }
+    json_array_end(json);
+    json_object_end(json);
+    json_end(json);
+}
+
+const char *tool_json_error(enum oneslot_error error) {
+    return error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_name(error);
 }

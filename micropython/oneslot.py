@@ -51,12 +51,16 @@ _FALLBACK = const(152)
 _EXPECTED = const(272)
 _INSTALLED = const(336)
 _FLOOR = const(368)
-_VERSION = const(408)
 _PLAN = const(416)
-_CRC = const(508)
-_SEAL = const(512)
-_CLAIM = const(768)
-_MARKS = const(776)
+_HEADER = const(508)
+_VERSION = const(512)
+_OWN = const(672)
+_CRC = const(764)
+_SIZE = const(768)
+_SEAL = const(768)
+_CLAIM = const(1024)
+_MARKS = const(1032)
+_SETTLED = const(1160)
 _REQUESTED = const(1)
 _TRIAL = const(3)
 _DONE = const(4)
@@ -99,7 +103,11 @@ def _program(address, data):
         _flash(2, esp.flash_write, address + page, memoryview(data)[page : page + 256])
 
 
-# The journal: `here` is its address, a slot takes 1024 bytes, a sector holds four.
+# The journal: `here` is its address, a slot takes 1280 bytes, a sector holds three.
+
+
+def _slot(here, slot):
+    return here + slot // 3 * 4096 + slot % 3 * 1280
 
 
 def _sum(data, length):
@@ -110,11 +118,43 @@ def _all(address, length, value):
     return all(_read(at, 8) == bytes([value]) * 8 for at in range(address, address + length, 8))
 
 
+# Whether most of the bits there are 0: one that has rotted does not undo them.
+def _zero(address, length=8):
+    ones = 0
+    for byte in _read(address, length):
+        while byte:
+            ones += 1
+            byte &= byte - 1
+    return ones < 4 * length
+
+
+# The record in a slot, None if there is none, its number, and whether one of its bits had rotted: that one the CRC-32
+# tells, as in core/journal.c. Halves of 16 bits again.
 def _record(address):
-    record = _read(address, 512)
-    if record[:4] == b"1SLJ" and record[8] == 1 and record[_CRC:] == _sum(record, _CRC):
-        return record, struct.unpack_from("<I", record, 4)[0]
-    return None, 0
+    record = _read(address, _SIZE)
+    if record[:4] in (b"\xff\xff\xff\xff", b"\0\0\0\0"):
+        return None, 0, False
+    want = crc32(memoryview(record)[:_CRC])
+    low = want & 0xFFFF ^ (record[_CRC] | record[_CRC + 1] << 8)
+    high = want >> 16 & 0xFFFF ^ (record[_CRC + 2] | record[_CRC + 3] << 8)
+    rotten = bool(low or high)
+    if rotten:
+        made, top = 0, 0x8000
+        bit = 8 * _SIZE - 1
+        while bit >= 0 and (made != low or top != high):
+            odd = made & 1
+            made = made >> 1 | (top & 1) << 15
+            top >>= 1
+            if odd:
+                made ^= 0x8320
+                top ^= 0xEDB8
+            bit -= 1
+        if bit < 0:
+            return None, 0, False
+        record[bit >> 3] ^= 1 << (bit & 7)
+    if record[:4] != b"1SLJ" or record[8] != 2:
+        return None, 0, False
+    return record, struct.unpack_from("<I", record, 4)[0], rotten
 
 
 # The journal's address, the newest sealed record (all zero if there is none), its slot (-1 if none) and the highest
@@ -132,19 +172,30 @@ def _load():
         here = struct.unpack_from("<I", layout, 16)[0]
     newest = -1
     best = highest = 0
-    for slot in range(8):
-        record, number = _record(here + slot * 1024)
+    for look in range(12):
+        slot = look >> 1  # twice each: one reading does not decide that a record is gone
+        address = _slot(here, slot)
+        if slot == newest:
+            continue
+        record, number, _ = _record(address)
         if record:
             highest = max(highest, number)
-            if (newest < 0 or number > best) and _all(here + slot * 1024 + _SEAL, 8, 0):
+            if (newest < 0 or number > best) and _zero(address + _SEAL):
                 newest = slot
                 best = number
-    record = bytearray(512)
+    record = bytearray(_SIZE)
     if newest >= 0:
         # Read once more: the first look may have caught a page on the edge.
-        record, number = _record(here + newest * 1024)
+        address = _slot(here, newest)
+        record, number, rotten = _record(address)
         if number != best:
             raise Error(1)
+        # The application acts on it, so it is made firm. Where that cannot be written the installer will have to.
+        if rotten or highest != best or not _zero(address + _SETTLED):
+            try:
+                newest, highest = _settle(here, record, newest, highest, rotten or highest != best)
+            except Error:
+                pass
     return here, record, newest, highest
 
 
@@ -157,32 +208,68 @@ def _zeros(address):
 def _write(address, record):
     _zeros(address + _CLAIM)
     _program(address, record)
-    if _read(address, 512) != record:
+    if _read(address, _SIZE) != record:
         raise Error(5)
     _zeros(address + _SEAL)
 
 
-# Makes the newest seal firm, then claims, writes, reads back and seals the next slot that is fit.
+# The record in `slot` has a firm seal. One that ends something voids all others, which so never act again.
+def _settled_as(here, slot, record):
+    for other in range(6):
+        address = _slot(here, other)
+        head = _read(address, 8)
+        if record[_STATE] in (0, _DONE, 5) and other != slot and any(head) and head[:4] != b"\xff\xff\xff\xff":
+            try:
+                _zeros(address)
+            except Error:
+                pass
+    try:
+        _zeros(_slot(here, slot) + _SETTLED)
+    except Error:
+        pass
+
+
+def _used(here, slot):
+    used = 0
+    while used < 32 and _zero(_slot(here, slot) + _MARKS + 4 * used, 4):
+        used += 1
+    return used
+
+
+def _settle(here, record, newest, highest, anew):
+    if anew:
+        if record[_STATE] == _TRIAL:  # what was counted lies in the old page
+            record[_TRIAL_BOOTS] = max(0, record[_TRIAL_BOOTS] - _used(here, newest))
+        return _append(here, record, newest, highest), highest + 1
+    _zeros(_slot(here, newest) + _SEAL)
+    _settled_as(here, newest, record)
+    return newest, highest
+
+
+# Makes the newest seal firm, then claims, writes, reads back, seals and settles the next slot that is fit; its number.
 def _append(here, record, newest, highest):
-    struct.pack_into("<4sIB", record, 0, b"1SLJ", highest + 1, 1)
+    struct.pack_into("<4sIB", record, 0, b"1SLJ", highest + 1, 2)
     record[_CRC:] = _sum(record, _CRC)
     try:
-        if newest >= 0:
-            _zeros(here + newest * 1024 + _SEAL)
+        if newest >= 0 and not _zero(_slot(here, newest) + _SETTLED):
+            _zeros(_slot(here, newest) + _SEAL)
     except Error:
         raise Error(11)
-    for step in range(1, 9):
-        slot = (newest + step) % 8
-        address = here + slot * 1024
+    for step in range(1, 7):
+        slot = (newest + step) % 6
+        address = _slot(here, slot)
         try:
-            if slot % 4 == 0:
-                if newest >= 0 and newest // 4 == slot // 4:
+            if slot % 3 == 0:
+                if newest >= 0 and newest // 3 == slot // 3:
                     break  # Once round: this sector holds the newest record.
                 _flash(3, esp.flash_erase, address // 4096)
-            if _all(address, 1024, 0xFF):
-                return _write(address, record)
+            if not _all(address, 1280, 0xFF):
+                continue
+            _write(address, record)
         except Error:
-            pass  # A bad page costs a slot, not the record.
+            continue  # A bad page costs a slot, not the record.
+        _settled_as(here, slot, record)
+        return slot
     raise Error(11)
 
 
@@ -239,6 +326,7 @@ def _clear(record, state):
     _put(record, _STATE, bytearray(15))  # up to the size and target of the image
     _put(record, _DETAIL, bytearray(276))  # and the paths, the digest asked for
     _put(record, _PLAN, bytearray(80))
+    _put(record, _OWN, bytearray(3))
     record[14] = kind
     record[_STATE] = state
 
@@ -329,12 +417,11 @@ class Status:
         self.path = path = bytes(record[_PATH:_FALLBACK]).rstrip(b"\0").decode()
         self.trial_left = left = 0
         if state == _TRIAL:
-            used = 0
-            while used < 32 and _read(here + slot * 1024 + _MARKS + 4 * used, 4) == bytes(4):
-                used += 1
-            self.trial_left = left = max(0, record[_TRIAL_BOOTS] - used)
+            self.trial_left = left = max(0, record[_TRIAL_BOOTS] - _used(here, slot))
         if outcome:
             words = text(outcome)
+            if outcome in (71, 110) and self.detail:
+                words += ": " + text(self.detail)
             if outcome not in (70, 71):
                 words = ("refused " + path).rstrip() + ": " + words
         elif state == _REQUESTED:
@@ -345,6 +432,11 @@ class Status:
             words = "on trial, %d boot%s left" % (left, "s"[left == 1 :])
         else:
             words = "upgraded to " + path if path else "no upgrade asked for"
+        # What the device came to by itself since.
+        self.own_outcome = own = record[_OWN]
+        if own:
+            words += "; " if own in (73, 111) else "; refused the file at the watch path: "
+            words += text(own)
         self.words = words
 
     def __str__(self):
@@ -397,7 +489,7 @@ def save(path, progress=None):
                     address += displaced
                 _flash(1, esp.flash_read, address, buffer)
                 if done == 0 and not target:
-                    buffer[2:4] = record[_CRC - 2 : _CRC]  # in flash they are the device's own
+                    buffer[2:4] = record[_HEADER + 2 : _VERSION]  # in flash they are the device's own
                 piece = memoryview(buffer)[: min(1024, size - done)]
                 digest.update(piece)
                 file.write(piece)

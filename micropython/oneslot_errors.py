@@ -81,6 +81,9 @@ _ERRORS = """\
 100 the package holds an installer, which is not what is needed here
 101 the installer on this device takes no packages
 102 the package holds no installer that would start on this chip
+110 the fallback could not be put back after this upgrade
+111 the application is whole, but the boot loader does not start it
+112 the new image takes the place of Espressif's boot loader, which the fallback needs
 """
 
 # The sentence for an error's number.

@@ -32,13 +32,6 @@ static bool provision(struct campaign *campaign, char *message) {
     if (error == ONESLOT_ERROR_NONE) {
         error = sim_device_create(&campaign->device, parts.chip, flash, parts.flash_size, settings->seed);
     }
-    if (error == ONESLOT_ERROR_NONE) {
-        struct oneslot_map map;
-        oneslot_map_parse(&map, flash + campaign->device.layout.map, ONESLOT_MAP_BYTES, parts.flash_size);
-        const struct oneslot_partition *fs = oneslot_map_file_system(&map);
-        campaign->fs_start = fs->address;
-        campaign->fs_size = fs->size;
-    }
     free(flash);
     if (error != ONESLOT_ERROR_NONE) {
         snprintf(message, MESSAGE_SIZE, "the flash cannot be made: %s", oneslot_error_text(error));
@@ -62,18 +55,20 @@ static void record_request(struct campaign *campaign) {
 }
 
 /// Runs the upgrade on a copy, recording each operation. Returns how the installer ended.
-static enum oneslot_error record_upgrade(struct campaign *campaign, struct sim_device *device) {
+static enum oneslot_error record_upgrade(struct campaign *campaign) {
     struct oneslot_record record;
+    struct sim_device *device = &campaign->upgraded;
     sim_device_fork(device, &campaign->requested);
     track_begin(&campaign->upgrade, device);
-    sim_power_on(device);
+    campaign->started = sim_power_on(device) == SIM_APPLICATION;
     track_end(&campaign->upgrade, device);
+    campaign->upgrade_reads = device->nor.reads;
     enum oneslot_error error = sim_journal(device, &record);
     return error != ONESLOT_ERROR_NONE ? error : (enum oneslot_error)record.outcome;
 }
 
-static void forget_recording(struct campaign *campaign, struct sim_device *upgraded) {
-    sim_device_discard(upgraded);
+static void forget_recording(struct campaign *campaign) {
+    sim_device_discard(&campaign->upgraded);
     sim_device_discard(&campaign->requested);
     track_free(&campaign->request);
     track_free(&campaign->upgrade);
@@ -85,18 +80,25 @@ static void close_campaign(struct campaign *campaign) {
     if (campaign->requested.nor.sector) {
         sim_device_discard(&campaign->requested);
     }
+    if (campaign->upgraded.nor.sector) {
+        sim_device_discard(&campaign->upgraded);
+    }
     if (campaign->provisioned.sector) {
         nor_destroy(&campaign->provisioned);
         sim_device_destroy(&campaign->device);
     }
 }
 
-static bool check_upgraded(const struct sim_device *device, enum oneslot_error outcome, char *message) {
+static bool check_upgraded(const struct campaign *campaign, enum oneslot_error outcome, char *message) {
+    const struct sim_device *device = &campaign->upgraded;
     uint32_t address;
     if (outcome != ONESLOT_ERROR_NONE) {
         snprintf(message, MESSAGE_SIZE, "the upgrade was refused: %s", oneslot_error_text(outcome));
     } else if (sim_runs(device) != SIM_RUNS_NEW) {
         snprintf(message, MESSAGE_SIZE, "after the upgrade the %s runs", sim_runs_text(sim_runs(device)));
+    } else if (!campaign->started) {
+        snprintf(message, MESSAGE_SIZE, "the new firmware was proven and is not started: %s",
+                 oneslot_error_text(device->last));
     } else if (device->nor.violations > 0) {
         snprintf(message, MESSAGE_SIZE, "%s at 0x%06x", nor_violation_text(device->nor.violation),
                  (unsigned)device->nor.violation_address);
@@ -135,7 +137,6 @@ static void digest(const uint8_t *bytes, uint32_t size, uint8_t sha256[32]) {
 
 static bool open_campaign(struct campaign *campaign, const struct campaign_settings *settings,
                           struct campaign_report *report, char *message) {
-    struct sim_device upgraded;
     memset(campaign, 0, sizeof *campaign);
     memset(report, 0, sizeof *report);
     campaign->settings = settings;
@@ -147,24 +148,23 @@ static bool open_campaign(struct campaign *campaign, const struct campaign_setti
         return false;
     }
     record_request(campaign);
-    enum oneslot_error outcome = record_upgrade(campaign, &upgraded);
+    enum oneslot_error outcome = record_upgrade(campaign);
     if (outcome == ONESLOT_ERROR_IMAGE_UNPROVEN && !campaign->ask_sha256) {
         campaign->ask_sha256 = true;
-        forget_recording(campaign, &upgraded);
+        forget_recording(campaign);
         record_request(campaign);
-        outcome = record_upgrade(campaign, &upgraded);
+        outcome = record_upgrade(campaign);
     }
     report->operations = campaign->upgrade.points;
     report->request_operations = campaign->request.points;
-    report->upgrade = upgraded.nor.statistics;
+    report->upgrade = campaign->upgraded.nor.statistics;
     report->sha256 = campaign->ask_sha256;
     report->first_sector_last = first_sector_last(campaign);
-    bool works = check_upgraded(&upgraded, outcome, message);
+    bool works = check_upgraded(campaign, outcome, message);
     if (works && !report->first_sector_last) {
         snprintf(message, MESSAGE_SIZE, "the image's first sector is not written last");
         works = false;
     }
-    sim_device_discard(&upgraded);
     if (!works) {
         close_campaign(campaign);
     }
@@ -182,6 +182,11 @@ static void make_agenda(const struct campaign *campaign, struct agenda *agenda) 
     agenda_add(agenda, CAMPAIGN_FAULT, settings->faults);
     agenda_add(agenda, CAMPAIGN_CHANGED, settings->changes);
     agenda_add(agenda, CAMPAIGN_REFUSE, settings->refusals);
+    agenda_add(agenda, CAMPAIGN_FILE, settings->files);
+    agenda_add(agenda, CAMPAIGN_WORN, settings->worn);
+    agenda_add(agenda, CAMPAIGN_DISTURB, settings->disturbs);
+    agenda_add(agenda, CAMPAIGN_ROT, settings->rots);
+    agenda_add(agenda, CAMPAIGN_UNSTARTED, settings->unstarted);
 }
 
 struct work {

@@ -21,7 +21,12 @@
     X(CUT, "cut", "a cut at one operation of the upgrade")                                                             \
     X(FAULT, "fault", "an operation or read fails, with or without saying so")                                         \
     X(CHANGED, "changed", "a cut, and the file is another one when power comes back")                                  \
-    X(CHAIN, "chain", "two to five cuts, each next one during the recovery")
+    X(CHAIN, "chain", "two to five cuts, each next one during the recovery")                                           \
+    X(FILE, "file", "a cut near the end, then the application deletes, renames or replaces the file")                  \
+    X(WORN, "worn", "a sector that can no longer be erased or programmed, or has a bit that sticks")                   \
+    X(DISTURB, "disturb", "reads fail or return wrong bits, at rest or during the upgrade")                            \
+    X(ROT, "rot", "a bit of journal, otadata, first sector or map changes at rest")                                    \
+    X(UNSTARTED, "unstarted", "the new firmware is proven, and the loader does not start it")
 
 enum campaign_kind {
 #define CAMPAIGN_KIND_VALUE(name, text, sentence) CAMPAIGN_##name,
@@ -40,6 +45,7 @@ enum campaign_kind {
     X(JOURNAL, "journal", "the journal tells another outcome than the right one")                                      \
     X(FLOOR, "floor", "a version below the floor was let in, or the floor was up before the confirmation")             \
     X(WEAR, "wear", "a sector was erased far more often than needed")                                                  \
+    X(ENDLESS, "endless", "the flash is written again and again though nobody does anything")                          \
     X(CRASH, "crash", "the engine crashed or never came back")
 
 enum campaign_verdict {
@@ -65,6 +71,11 @@ struct campaign_settings {
     uint32_t changes;
     uint32_t repeats; ///< cases of AGAIN
     uint32_t refusals;
+    uint32_t files; ///< cases of FILE
+    uint32_t worn;  ///< and of the others
+    uint32_t disturbs;
+    uint32_t rots;
+    uint32_t unstarted;
     uint32_t step;         ///< 1: cuts at every operation; n: at every n-th program amid a sector, and at all others
     uint32_t jobs;         ///< processes, 1 to CAMPAIGN_JOBS_MAX
     uint32_t failures_max; ///< stops after so many broken promises; 0: never
@@ -75,6 +86,7 @@ struct campaign_settings {
 
 #define CAMPAIGN_PATH      "/firmware/new.bin"
 #define CAMPAIGN_JOBS_MAX  JOBS_MAX
+#define CAMPAIGN_MOVED     "/firmware/kept.bin"
 #define CAMPAIGN_FAILURES  32u
 #define CAMPAIGN_CHAIN_MAX 5u
 

@@ -3,15 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/// A case under way.
-struct run {
-    const struct campaign *campaign;
-    struct sim_case at;
-};
-
 /* What must hold. */
 
-static bool says_done(struct run *run) {
+bool campaign_says_done(struct campaign_run *run) {
     struct oneslot_record record;
     return sim_journal(&run->at.device, &record) == ONESLOT_ERROR_NONE && record.state == ONESLOT_STATE_DONE &&
            record.outcome == ONESLOT_ERROR_NONE && record.installed_size == run->campaign->image_size &&
@@ -19,7 +13,7 @@ static bool says_done(struct run *run) {
 }
 
 /// Whether the old firmware may run on: the request was never read whole.
-static bool says_nothing_done(struct run *run) {
+static bool says_nothing_done(struct campaign_run *run) {
     struct oneslot_record record;
     enum oneslot_error error = sim_journal(&run->at.device, &record);
     /* ESP-IDF's boot loader does not look into the journal: a request that lies there while the application is chosen
@@ -28,8 +22,7 @@ static bool says_nothing_done(struct run *run) {
            (record.state == ONESLOT_STATE_IDLE || (record.state == ONESLOT_STATE_REQUESTED && !run->at.device.vendor));
 }
 
-/// Boots until the device is at rest and checks every promise. `old_too`: the old firmware may be what runs.
-static void check_end(struct run *run, bool old_too) {
+void campaign_check_end(struct campaign_run *run, bool old_too) {
     bool rests = false;
     for (uint32_t boot = 0; boot < CASE_BOOTS_TO_REST && (!rests || boot < CASE_BOOTS_LEAST); boot++) {
         if (!case_check_started(&run->at, case_power_on(&run->at))) {
@@ -41,25 +34,28 @@ static void check_end(struct run *run, bool old_too) {
             return;
         }
         old_too = old_too && runs == SIM_RUNS_OLD;
-        rests = runs == SIM_RUNS_NEW ? says_done(run) : says_nothing_done(run);
+        rests = runs == SIM_RUNS_NEW ? campaign_says_done(run) : says_nothing_done(run);
         if (!case_check_rules(&run->at)) {
             return;
         }
     }
     if (!rests) {
-        case_broken(&run->at, CAMPAIGN_JOURNAL, "the journal does not tell how it ended");
+        struct oneslot_record record;
+        enum oneslot_error error = sim_journal(&run->at.device, &record);
+        case_broken(&run->at, CAMPAIGN_JOURNAL, "the journal does not tell how it ended: state %u, \"%s\"",
+                    record.state, oneslot_error_text(error ? error : (enum oneslot_error)record.outcome));
     }
 }
 
 /* The cases. */
 
-static void follow_request(struct run *run, const struct campaign_case *which) {
+static void follow_request(struct campaign_run *run, const struct campaign_case *which) {
     case_cut_at(&run->at, &run->campaign->request.point[which->number], which->tear);
-    check_end(run, true);
+    campaign_check_end(run, true);
 }
 
 /// The application asks for files that are not there and is cut off; what it asks for at last must be done.
-static void follow_again(struct run *run, const struct campaign_case *which) {
+static void follow_again(struct campaign_run *run, const struct campaign_case *which) {
     const struct campaign *campaign = run->campaign;
     (void)which;
     case_start(&run->at, &campaign->device);
@@ -96,23 +92,23 @@ static void follow_again(struct run *run, const struct campaign_case *which) {
         if (run->at.result->cuts < CAMPAIGN_CHAIN_MAX && nor_random_below(&run->at.random, 2) == 0) {
             (void)case_cut_recovery(&run->at, nor_random_below(&run->at.random, 8));
         }
-        check_end(run, false);
+        campaign_check_end(run, false);
     }
 }
 
-static void follow_cut(struct run *run, const struct campaign_case *which) {
+static void follow_cut(struct campaign_run *run, const struct campaign_case *which) {
     case_cut_at(&run->at, &run->campaign->upgrade.point[which->number], which->tear);
-    check_end(run, false);
+    campaign_check_end(run, false);
 }
 
-static void follow_chain(struct run *run, const struct campaign_case *which) {
+static void follow_chain(struct campaign_run *run, const struct campaign_case *which) {
     (void)which;
     case_chain(&run->at, &run->campaign->upgrade);
-    check_end(run, false);
+    campaign_check_end(run, false);
 }
 
 /// An operation to hurt: any, or one of the rare ones (erases, the journal's).
-static uint32_t choose_operation(struct run *run) {
+static uint32_t choose_operation(struct campaign_run *run) {
     const struct track *upgrade = &run->campaign->upgrade;
     uint32_t number = nor_random_below(&run->at.random, upgrade->points);
     if (nor_random_below(&run->at.random, 2) == 0) {
@@ -128,7 +124,7 @@ static uint32_t choose_operation(struct run *run) {
     return number;
 }
 
-static void follow_fault(struct run *run, const struct campaign_case *which) {
+static void follow_fault(struct campaign_run *run, const struct campaign_case *which) {
     static const enum nor_tear left[] = {NOR_BEFORE, NOR_PREFIX, NOR_MIX, NOR_AFTER};
     (void)which;
     case_start(&run->at, &run->campaign->requested);
@@ -156,8 +152,7 @@ static void follow_fault(struct run *run, const struct campaign_case *which) {
     bool with_cut = nor_random_below(&run->at.random, 2) == 0;
     cut.at = nor_random_below(&run->at.random, 2) ? points - 8 + nor_random_below(&run->at.random, 16)
                                                   : nor_random_below(&run->at.random, points);
-    static const char *const names[] = {"cut", "error", "silent", "read", "sector"};
-    case_tell(&run->at, "fault: %s at %u, %u in a row, leaves \"%s\"", names[fault.kind], (unsigned)fault.at,
+    case_tell(&run->at, "fault: %s at %u, %u in a row, leaves \"%s\"", nor_fault_name(fault.kind), (unsigned)fault.at,
               (unsigned)fault.count, nor_tear_name(fault.tear));
     nor_plan(&run->at.device.nor, fault);
     if (with_cut && (fault.kind == NOR_FAULT_READ || cut.at >= fault.at + fault.count)) {
@@ -176,28 +171,28 @@ static void follow_fault(struct run *run, const struct campaign_case *which) {
     if (fault.kind == NOR_FAULT_SILENT && run->at.device.nor.violation == NOR_VIOLATION_SET_BIT) {
         run->at.device.nor.violations = 0;
     }
-    check_end(run, false);
+    campaign_check_end(run, false);
 }
 
 /// Flash address of a random byte of the new file's data, 0 when none is found. Bytes 2 and 3 are never chosen: they
 /// are the device's own, and an image's own proof may leave them out.
-static uint32_t find_file_byte(struct run *run) {
+static uint32_t find_file_byte(struct campaign_run *run) {
     const struct campaign *campaign = run->campaign;
     const uint8_t *file = campaign->settings->file;
     enum { PIECE = 32 };
-    uint8_t *fs = malloc(campaign->fs_size);
+    uint8_t *fs = malloc(campaign->device.fs_size);
     uint32_t found = 0;
     if (!fs) {
         abort();
     }
-    nor_peek(&run->at.device.nor, campaign->fs_start, fs, campaign->fs_size);
+    nor_peek(&run->at.device.nor, campaign->device.fs_start, fs, campaign->device.fs_size);
     for (uint32_t draw = 0; draw < 64 && found == 0; draw++) {
         uint32_t offset = 4 + nor_random_below(&run->at.random, campaign->settings->file_size - PIECE - 4);
         uint32_t hits = 0;
-        for (const uint8_t *at = fs; (at = memchr(at, file[offset], campaign->fs_size - PIECE - (size_t)(at - fs)));
-             at++) {
+        for (const uint8_t *at = fs;
+             (at = memchr(at, file[offset], campaign->device.fs_size - PIECE - (size_t)(at - fs))); at++) {
             if (memcmp(at, file + offset, PIECE) == 0 && ++hits == 1) {
-                found = campaign->fs_start + (uint32_t)(at - fs);
+                found = campaign->device.fs_start + (uint32_t)(at - fs);
             }
         }
         if (hits != 1) {
@@ -208,14 +203,14 @@ static uint32_t find_file_byte(struct run *run) {
     return found;
 }
 
-static void flip(struct run *run, uint32_t address, uint8_t bit) {
+static void flip(struct campaign_run *run, uint32_t address, uint8_t bit) {
     uint8_t byte;
     nor_peek(&run->at.device.nor, address, &byte, 1);
     byte ^= bit;
     nor_load(&run->at.device.nor, address, &byte, 1);
 }
 
-static void follow_changed(struct run *run, const struct campaign_case *which) {
+static void follow_changed(struct campaign_run *run, const struct campaign_case *which) {
     const struct track *upgrade = &run->campaign->upgrade;
     (void)which;
     case_cut_at(&run->at, &upgrade->point[nor_random_below(&run->at.random, upgrade->points)],
@@ -236,11 +231,11 @@ static void follow_changed(struct run *run, const struct campaign_case *which) {
     if (refused) {
         case_check_rules(&run->at); /* nothing had been written yet, and the request is over */
     } else {
-        check_end(run, false);
+        campaign_check_end(run, false);
     }
 }
 
-static void follow_refuse(struct run *run, const struct campaign_case *which) {
+static void follow_refuse(struct campaign_run *run, const struct campaign_case *which) {
     (void)which;
     case_start(&run->at, &run->campaign->device);
     uint32_t address = find_file_byte(run);
@@ -267,12 +262,21 @@ static void follow_refuse(struct run *run, const struct campaign_case *which) {
 
 void campaign_follow(const struct campaign *campaign, const struct campaign_case *which, struct campaign_result *result,
                      FILE *trace) {
-    static void (*const follow[])(struct run *, const struct campaign_case *) = {
-        [CAMPAIGN_REQUEST] = follow_request, [CAMPAIGN_AGAIN] = follow_again, [CAMPAIGN_CUT] = follow_cut,
-        [CAMPAIGN_CHAIN] = follow_chain,     [CAMPAIGN_FAULT] = follow_fault, [CAMPAIGN_CHANGED] = follow_changed,
+    static void (*const follow[])(struct campaign_run *, const struct campaign_case *) = {
+        [CAMPAIGN_REQUEST] = follow_request,
+        [CAMPAIGN_AGAIN] = follow_again,
+        [CAMPAIGN_CUT] = follow_cut,
+        [CAMPAIGN_CHAIN] = follow_chain,
+        [CAMPAIGN_FAULT] = follow_fault,
+        [CAMPAIGN_CHANGED] = follow_changed,
         [CAMPAIGN_REFUSE] = follow_refuse,
+        [CAMPAIGN_FILE] = campaign_follow_file,
+        [CAMPAIGN_WORN] = campaign_follow_worn,
+        [CAMPAIGN_DISTURB] = campaign_follow_disturb,
+        [CAMPAIGN_ROT] = campaign_follow_rot,
+        [CAMPAIGN_UNSTARTED] = campaign_follow_unstarted,
     };
-    struct run run = {.campaign = campaign};
+    struct campaign_run run = {.campaign = campaign};
     case_open(&run.at, campaign->settings->seed, which, result, trace);
     follow[which->kind](&run, which);
     case_close(&run.at);

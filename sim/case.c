@@ -94,7 +94,26 @@ bool case_check_rules(struct sim_case *run) {
     if (!sim_untouched(device, &address)) {
         return case_broken(run, CAMPAIGN_LOST, "the sector at 0x%06x was changed", (unsigned)address);
     }
+    return case_check_bounded(run);
+}
+
+bool case_check_bounded(struct sim_case *run) {
+    const struct nor *nor = &run->device.nor;
+    if (nor->deed_erases_max > SIM_ERASES_BETWEEN_DEEDS || nor->deed_programs_max > SIM_PROGRAMS_BETWEEN_DEEDS) {
+        return case_broken(run, CAMPAIGN_ENDLESS, "with nobody asking, the sector at 0x%06x: %u erases, %u programs",
+                           (unsigned)nor->deed_address, (unsigned)nor->deed_erases_max,
+                           (unsigned)nor->deed_programs_max);
+    }
     return true;
+}
+
+enum sim_stop case_resets(struct sim_case *run) {
+    uint32_t before = run->device.nor.operations;
+    enum sim_stop stop = sim_resets(&run->device, CASE_RESETS);
+    case_tell(run, "%u resets in a row: %s, %u operations, at the most %u erases and %u programs of a sector",
+              CASE_RESETS, sim_stop_text(stop), (unsigned)(run->device.nor.operations - before),
+              (unsigned)run->device.nor.deed_erases_max, (unsigned)run->device.nor.deed_programs_max);
+    return stop;
 }
 
 bool case_cut_recovery(struct sim_case *run, uint32_t at) {

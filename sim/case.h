@@ -13,6 +13,8 @@
 #define CASE_BOOTS_TO_REST 8u
 /// Power-ups that every case is given: a device that runs once must run again.
 #define CASE_BOOTS_LEAST 3u
+/// Resets in a row that nobody's deed interrupts: enough for what is done at each of them to pass every bound.
+#define CASE_RESETS 40u
 
 struct sim_case {
     struct sim_device device;
@@ -48,12 +50,17 @@ bool case_cut_recovery(struct sim_case *run, uint32_t at);
 void case_chain(struct sim_case *run, const struct track *track);
 
 enum sim_stop case_power_on(struct sim_case *run);
+/// CASE_RESETS resets in a row, whatever they lead to.
+enum sim_stop case_resets(struct sim_case *run);
 
 /* What must hold. These return false, and have noted why, where it does not. */
 
 bool case_check_started(struct sim_case *run, enum sim_stop stop);
-/// Nothing was started that is neither old nor new; the flash was used by its rules; what is not ours is untouched.
+/// Nothing was started that is neither old nor new; the flash was used by its rules; what is not ours is untouched;
+/// writes were bounded.
 bool case_check_rules(struct sim_case *run);
+/// No sector was erased or programmed more often between two deeds than sim/device.h says.
+bool case_check_bounded(struct sim_case *run);
 
 /// Whether firmware and displaced sector are as they were provisioned and were never erased.
 bool case_firmware_untouched(const struct sim_case *run);

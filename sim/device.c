@@ -39,14 +39,30 @@ static void mark_all(struct sim_device *device) {
     } else {
         mark_writable(device->writable, layout->displaced, ONESLOT_SECTOR_SIZE);
     }
+    mark_writable(device->application_writable, device->fs_start, device->fs_size);
 }
 
-/// What the boot loader says of the old and the new application where they lie byte for byte as they should; found out
-/// once in a process.
+/// Where the file system lies that applications write.
+static void find_file_system(struct sim_device *device, const uint8_t *flash) {
+    struct oneslot_map map;
+    if (oneslot_map_parse(&map, flash + device->layout.map, ONESLOT_MAP_BYTES, device->nor.size) !=
+        ONESLOT_ERROR_NONE) {
+        return;
+    }
+    const struct oneslot_partition *fs = oneslot_map_file_system(&map);
+    device->fs_start = fs ? fs->address : 0;
+    device->fs_size = fs ? fs->size : 0;
+}
+
+/// How many firmwares are remembered below.
+#define MET_MAX 8u
+
+/// What the boot loader says of the applications where they lie byte for byte as they should; found out once in a
+/// process.
 static struct {
     bool known;
     bool takes;
-} met[2];
+} met[MET_MAX];
 
 enum oneslot_error sim_device_create(struct sim_device *device, const struct oneslot_chip *chip, const uint8_t *flash,
                                      uint32_t size, uint64_t seed) {
@@ -71,6 +87,7 @@ enum oneslot_error sim_device_create(struct sim_device *device, const struct one
     device->application_writable = device->writable + device->nor.sectors;
     device->loader_writable = device->application_writable + device->nor.sectors;
     const struct oneslot_layout *layout = &device->layout;
+    find_file_system(device, flash);
     mark_all(device);
     device->nor.writable = device->writable;
     device->nor.marks_start = layout->journal;
@@ -124,7 +141,18 @@ static bool read_application(const struct sim_device *device, const struct onesl
     return true;
 }
 
-/// Whether the application passes the boot ROM's checksum: XOR of all segment bytes with 0xef.
+static bool within(uint32_t address, uint32_t length, uint32_t start, uint32_t end) {
+    return address >= start && address <= end && length <= end - address;
+}
+
+/// Where the loader puts a segment: memory that is neither its own nor its stack (device/esp8266/memory.h).
+static bool is_loadable(uint32_t address, uint32_t length) {
+    return (address | length) % 4 == 0 &&
+           (within(address, length, 0x3ffe8000u, 0x3fffeb30u) || within(address, length, 0x40100000u, 0x4010e000u) ||
+            within(address, length, 0x4010f000u, 0x40110000u));
+}
+
+/// Whether the application passes the boot ROM's checksum, XOR of all segment bytes with 0xef, and can be loaded.
 static bool is_whole(const struct sim_device *device, const struct oneslot_flash *flash) {
     uint32_t word[2];
     uint32_t checksum = 0;
@@ -142,7 +170,7 @@ static bool is_whole(const struct sim_device *device, const struct oneslot_flash
             return false;
         }
         offset += 8;
-        if (word[1] % 4 != 0 || word[1] > device->layout.firmware || offset + word[1] > device->layout.firmware) {
+        if (!is_loadable(word[0], word[1]) || offset + word[1] > device->layout.firmware) {
             return false;
         }
         for (uint32_t left = word[1]; left > 0;) {
@@ -210,7 +238,13 @@ static bool run_installer(struct sim_device *device, const struct oneslot_flash 
 /// As device/esp8266/installer.c: a refusal goes on to the application without a reset.
 static bool install(struct sim_device *device, struct oneslot_install *install) {
     device->last = oneslot_install_run(install);
-    return device->last == ONESLOT_ERROR_NONE || install->record.state == ONESLOT_STATE_INSTALLING;
+    device->proven = install->proven;
+    bool stuck =
+        device->last != ONESLOT_ERROR_NONE && !install->proven && install->record.state == ONESLOT_STATE_INSTALLING;
+    if (stuck) {
+        (void)oneslot_install_wait(install);
+    }
+    return device->last == ONESLOT_ERROR_NONE || stuck;
 }
 
 static bool install_broken(struct sim_device *device, struct oneslot_install *memory) {
@@ -255,26 +289,29 @@ static bool enter_installer(struct sim_device *device, const struct oneslot_flas
         }
     }
     device->lost_installers++;
-    return true;
+    return false;
 }
 
 /// One reset, as device/esp8266/loader.c does it.
 static enum next boot_once(struct sim_device *device, const struct oneslot_flash *flash) {
     struct oneslot_journal journal = {flash, device->layout.journal};
     struct oneslot_record record;
-    uint32_t slot = 0;
+    uint32_t slot = ONESLOT_SLOTS;
     uint32_t used = 0;
-    bool whole = is_whole(device, flash);
+    bool refused = device->new_refused && sim_runs(device) == SIM_RUNS_NEW;
+    bool whole = !refused && (is_whole(device, flash) || is_whole(device, flash));
+    bool settled;
     bool watch = (device->layout.flags & ONESLOT_LAYOUT_WATCH) != 0;
     device->boots++;
-    enum oneslot_error error = oneslot_journal_load(&journal, &record, &slot);
+    device->proven = false;
+    enum oneslot_error error = oneslot_journal_look(&journal, &record, &slot, &settled);
     if (error == ONESLOT_ERROR_NONE && record.state == ONESLOT_STATE_TRIAL) {
         error = oneslot_journal_trial_used(&journal, slot, &used);
     }
     if (error != ONESLOT_ERROR_NONE && error != ONESLOT_ERROR_JOURNAL_EMPTY) {
         return NEXT_RESET;
     }
-    switch (oneslot_boot_decide(&record, used, watch, whole)) {
+    switch (oneslot_boot_decide(&record, used, watch, whole, settled)) {
     case ONESLOT_BOOT_TRIAL:
         (void)oneslot_journal_trial_count(&journal, slot);
         return NEXT_APPLICATION;
@@ -282,7 +319,12 @@ static enum next boot_once(struct sim_device *device, const struct oneslot_flash
         if (enter_installer(device, flash, slot, &record, whole ? install : install_broken)) {
             return NEXT_RESET;
         }
-        return record.state != ONESLOT_STATE_INSTALLING && is_whole(device, flash) ? NEXT_APPLICATION : NEXT_RESET;
+        refused = device->new_refused && sim_runs(device) == SIM_RUNS_NEW;
+        if ((record.state != ONESLOT_STATE_INSTALLING || device->proven) && !refused && is_whole(device, flash)) {
+            return NEXT_APPLICATION;
+        }
+        (void)oneslot_journal_count(&journal, slot, ONESLOT_COUNTER_WAITS);
+        return NEXT_RESET;
     default:
         return NEXT_APPLICATION;
     }
@@ -312,14 +354,32 @@ static bool is_weak(const struct sim_device *device, const struct sim_firmware *
     return nor_weak(&device->nor, device->layout.displaced, head) || nor_weak(&device->nor, head, size - head);
 }
 
+static const struct sim_firmware *firmware_at(const struct sim_device *device, uint32_t number) {
+    return number == 0 ? &device->old_firmware : number == 1 ? &device->new_firmware : &device->others[number - 2u];
+}
+
+uint32_t sim_firmware_number(const struct sim_device *device, bool *weak) {
+    /* The new one first: it may begin as an old one of which it is a part. */
+    for (uint32_t i = 0; i < 2u + device->other_count; i++) {
+        uint32_t number = i < 2 ? 1u - i : i;
+        const struct sim_firmware *firmware = firmware_at(device, number);
+        if (holds(device, firmware)) {
+            if (weak) {
+                *weak = is_weak(device, firmware);
+            }
+            return number;
+        }
+    }
+    return SIM_NO_FIRMWARE;
+}
+
 enum sim_runs sim_runs(const struct sim_device *device) {
-    if (holds(device, &device->new_firmware)) {
-        return is_weak(device, &device->new_firmware) ? SIM_RUNS_WEAK : SIM_RUNS_NEW;
+    bool weak = false;
+    uint32_t number = sim_firmware_number(device, &weak);
+    if (number == SIM_NO_FIRMWARE) {
+        return SIM_RUNS_NEITHER;
     }
-    if (holds(device, &device->old_firmware)) {
-        return is_weak(device, &device->old_firmware) ? SIM_RUNS_WEAK : SIM_RUNS_OLD;
-    }
-    return SIM_RUNS_NEITHER;
+    return weak ? SIM_RUNS_WEAK : number == 0 ? SIM_RUNS_OLD : number == 1 ? SIM_RUNS_NEW : SIM_RUNS_OTHER;
 }
 
 /* The same under ESP-IDF's boot loader. */
@@ -374,13 +434,18 @@ static int read_firmware(void *context, uint32_t address, void *buffer, uint32_t
 
 static bool is_met(void *context, uint32_t address, bool *takes) {
     struct sim_device *device = context;
-    enum sim_runs runs = address == device->layout.application ? sim_runs(device) : SIM_RUNS_NEITHER;
-    if (runs != SIM_RUNS_OLD && runs != SIM_RUNS_NEW) {
+    bool weak = false;
+    uint32_t runs = address == device->layout.application ? sim_firmware_number(device, &weak) : SIM_NO_FIRMWARE;
+    if (runs == 1 && device->new_refused) {
+        *takes = false;
+        return true;
+    }
+    if (runs >= MET_MAX || weak) {
         return false;
     }
     if (!met[runs].known) {
-        struct sim_firmware *firmware = runs == SIM_RUNS_OLD ? &device->old_firmware : &device->new_firmware;
-        const struct oneslot_flash flash = {.context = firmware, .size = device->nor.size, .read = read_firmware};
+        struct sim_firmware firmware = *firmware_at(device, runs);
+        const struct oneslot_flash flash = {.context = &firmware, .size = device->nor.size, .read = read_firmware};
         const struct bootloader bootloader = {
             .flash = &flash, .chip = device->chip.number, .revision = device->chip.limits.revision};
         struct bootloader_image image;
@@ -395,7 +460,7 @@ static bool is_met(void *context, uint32_t address, bool *takes) {
 static bool start_application(struct sim_device *device, const struct oneslot_flash *flash) {
     enum sim_runs runs = sim_runs(device);
     bool resets = false;
-    device->bad_starts += runs != SIM_RUNS_OLD && runs != SIM_RUNS_NEW;
+    device->bad_starts += runs == SIM_RUNS_NEITHER || runs == SIM_RUNS_WEAK;
     device->nor.writable = device->application_writable;
     if (device->application) {
         resets = device->application(device, flash);
@@ -437,28 +502,44 @@ static bool has_planned(const struct sim_device *device, enum nor_fault_kind kin
     return false;
 }
 
-static enum sim_stop boot_until_started(struct sim_device *device) {
+static enum next boot(struct sim_device *device, const struct oneslot_flash *flash) {
+    return device->vendor ? boot_vendor(device, flash) : boot_once(device, flash);
+}
+
+static enum sim_stop boot_until_started(struct sim_device *device, void *context) {
     struct oneslot_flash flash = nor_flash(&device->nor);
+    (void)context;
     while (device->resets_left-- > 0) {
-        enum next next = device->vendor ? boot_vendor(device, &flash) : boot_once(device, &flash);
-        if (next == NEXT_APPLICATION && !start_application(device, &flash)) {
+        if (boot(device, &flash) == NEXT_APPLICATION && !start_application(device, &flash)) {
             return SIM_APPLICATION;
         }
     }
     return SIM_STUCK;
 }
 
+static enum sim_stop reset_often(struct sim_device *device, void *context) {
+    struct oneslot_flash flash = nor_flash(&device->nor);
+    bool started = false;
+    (void)context;
+    while (device->resets_left-- > 0) {
+        device->rests = boot(device, &flash) == NEXT_APPLICATION && !start_application(device, &flash);
+        started = started || device->rests;
+    }
+    return started ? SIM_APPLICATION : SIM_STUCK;
+}
+
 /// Runs one of the device's programs with the power in danger.
-static enum sim_stop powered(struct sim_device *device, enum sim_stop (*program)(struct sim_device *device)) {
+static enum sim_stop powered(struct sim_device *device, uint32_t resets,
+                             enum sim_stop (*program)(struct sim_device *device, void *context), void *context) {
     jmp_buf power;
     enum sim_stop stop;
     device->nor.power = &power;
     device->nor.writable = device->writable;
     device->nor.power_ups++;
-    device->nor.budget = BUDGET;
-    device->resets_left = RESETS_MAX;
+    device->nor.budget = (uint64_t)BUDGET * (1u + resets / RESETS_MAX);
+    device->resets_left = resets;
     if (setjmp(power) == 0) {
-        stop = program(device);
+        stop = program(device, context);
     } else {
         stop = device->nor.exhausted ? SIM_HUNG : SIM_CUT;
     }
@@ -472,34 +553,66 @@ static enum sim_stop powered(struct sim_device *device, enum sim_stop (*program)
 }
 
 enum sim_stop sim_power_on(struct sim_device *device) {
-    return powered(device, boot_until_started);
+    return powered(device, RESETS_MAX, boot_until_started, NULL);
+}
+
+enum sim_stop sim_resets(struct sim_device *device, uint32_t count) {
+    return powered(device, count, reset_often, NULL);
+}
+
+bool sim_application_whole(const struct sim_device *device) {
+    struct sim_device copy;
+    sim_device_fork(&copy, device);
+    struct oneslot_flash flash = nor_flash(&copy.nor);
+    struct bootloader_image image;
+    const struct bootloader bootloader = {
+        .flash = &flash, .chip = copy.chip.number, .revision = copy.chip.limits.revision, .rollback = copy.rollback};
+    uint32_t start = copy.layout.application;
+    bool whole = copy.vendor ? bootloader_takes(&bootloader, start, copy.layout.firmware - start, &image)
+                             : is_whole(&copy, &flash);
+    sim_device_discard(&copy);
+    return whole;
 }
 
 /* The application. */
+
+/// What a person wants.
+struct wish {
+    sim_deed *deed;
+    void *context;
+};
+
+static enum sim_stop act(struct sim_device *device, void *context) {
+    const struct wish *wish = context;
+    struct oneslot_flash flash = nor_flash(&device->nor);
+    device->nor.writable = device->application_writable;
+    wish->deed(device, &flash, wish->context);
+    return SIM_APPLICATION;
+}
+
+enum sim_stop sim_act(struct sim_device *device, sim_deed *deed, void *context) {
+    struct wish wish = {deed, context};
+    nor_deed(&device->nor);
+    return powered(device, 1, act, &wish);
+}
 
 struct asked {
     const char *path;
     const struct oneslot_options *options;
 };
-static struct asked asked; /* one request at a time */
 
-static enum sim_stop ask(struct sim_device *device) {
-    struct oneslot_flash flash = nor_flash(&device->nor);
+static void ask(struct sim_device *device, const struct oneslot_flash *flash, void *context) {
+    const struct asked *asked = context;
     struct oneslot oneslot;
-    device->nor.writable = device->application_writable;
-    device->last = sim_open(device, &oneslot, &flash);
+    device->last = sim_open(device, &oneslot, flash);
     if (device->last == ONESLOT_ERROR_NONE) {
-        device->last = oneslot_request(&oneslot, asked.path, asked.options);
+        device->last = oneslot_request(&oneslot, asked->path, asked->options);
     }
-    return SIM_APPLICATION;
 }
 
 enum sim_stop sim_request_with(struct sim_device *device, const char *path, const struct oneslot_options *options) {
-    asked.path = path;
-    asked.options = options;
-    enum sim_stop stop = powered(device, ask);
-    memset(&asked, 0, sizeof asked);
-    return stop;
+    struct asked asked = {path, options};
+    return sim_act(device, ask, &asked);
 }
 
 enum sim_stop sim_request(struct sim_device *device, const char *path, const uint8_t *sha256) {
@@ -516,7 +629,9 @@ bool sim_untouched(const struct sim_device *device, uint32_t *address) {
     for (uint32_t i = 0; i < device->nor.sectors; i++) {
         const struct nor_sector *now = device->nor.sector[i];
         const struct nor_sector *then = device->provisioned->sector[i];
-        if (device->writable[i] || now == then) {
+        uint32_t at = i * ONESLOT_SECTOR_SIZE;
+        bool file = at >= device->fs_start && at - device->fs_start < device->fs_size;
+        if (device->writable[i] || now == then || (file && device->files_changed)) {
             continue;
         }
         if (now->weak || memcmp(now->data, then->data, ONESLOT_SECTOR_SIZE) != 0) {
@@ -539,6 +654,7 @@ const char *sim_stop_text(enum sim_stop stop) {
 }
 
 const char *sim_runs_text(enum sim_runs runs) {
-    static const char *const text[] = {"old firmware", "new firmware", "neither firmware", "firmware with weak cells"};
+    static const char *const text[] = {"old firmware", "new firmware", "neither firmware", "firmware with weak cells",
+                                       "another firmware"};
     return text[runs];
 }

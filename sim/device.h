@@ -31,7 +31,8 @@ enum sim_runs {
     SIM_RUNS_OLD,
     SIM_RUNS_NEW,
     SIM_RUNS_NEITHER, ///< neither of both, whole
-    SIM_RUNS_WEAK,    ///< one of both, but with cells that read by chance
+    SIM_RUNS_WEAK,    ///< one of the known ones, but with cells that read by chance
+    SIM_RUNS_OTHER,   ///< another one that is known
 };
 
 /// What the application does about a trial each time it is started.
@@ -47,6 +48,18 @@ struct sim_device;
 /// What an application does when it is started. It may write what applications write, and be cut off. Returns whether
 /// it resets the device.
 typedef bool sim_application(struct sim_device *device, const struct oneslot_flash *flash);
+
+/// Something that a person has the application do between two starts. It may be cut off.
+typedef void sim_deed(struct sim_device *device, const struct oneslot_flash *flash, void *context);
+
+/// No firmware that is known.
+#define SIM_NO_FIRMWARE UINT32_MAX
+
+/// Between two deeds no sector may be erased or programmed more often than this, however often the device resets: an
+/// installation and the way back, each with what it tries again, the boots of a trial (STORY_TRIAL_BOOTS and their
+/// like) and the journal's records.
+#define SIM_ERASES_BETWEEN_DEEDS   24u
+#define SIM_PROGRAMS_BETWEEN_DEEDS (SIM_ERASES_BETWEEN_DEEDS * 16u)
 
 struct sim_device {
     struct nor nor;
@@ -64,6 +77,12 @@ struct sim_device {
     struct oneslot_layout layout;
     struct sim_firmware old_firmware;
     struct sim_firmware new_firmware;
+    bool new_refused; ///< what starts applications finds fault with the new firmware, which the installer has proven
+    const struct sim_firmware *others; ///< further ones that may run; not owned
+    uint32_t other_count;
+    uint32_t fs_start; ///< the file system that applications write
+    uint32_t fs_size;
+    bool files_changed; ///< it was written since the flash was provisioned
     /// The flash as provisioned: everything outside firmware, displaced sector and journal must stay like it. Not
     /// owned.
     const struct nor *provisioned;
@@ -73,9 +92,11 @@ struct sim_device {
     uint32_t boots;                ///< resets and power-ups so far
     uint32_t installs;             ///< runs of the installer so far
     enum oneslot_error last;       ///< what the last of them returned
+    bool proven;                   ///< it says that flash holds what is to run, whatever the journal says
     uint32_t bad_starts;           ///< applications started that were neither old nor new, or weak
     uint32_t lost_installers;      ///< resets at which an installer was needed and none was whole
     uint32_t resets_left;
+    bool rests; ///< the last reset of sim_resets ended in an application
 };
 
 /// Loads a flash image of `size` bytes, for a device of that chip (NULL: an ESP8266). `device->layout` is read from it.
@@ -92,11 +113,26 @@ void sim_device_discard(struct sim_device *copy);
 /// faults (nor_plan) are in force, and are gone afterwards when they were cuts.
 enum sim_stop sim_power_on(struct sim_device *device);
 
+/// `count` resets in a row, whatever each of them leads to: nobody does anything. Returns SIM_APPLICATION when an
+/// application was started at any of them.
+enum sim_stop sim_resets(struct sim_device *device, uint32_t count);
+
+/// Has the application do something. Writes are counted anew from here on (nor_deed); a planned cut may strike.
+enum sim_stop sim_act(struct sim_device *device, sim_deed *deed, void *context);
+
 /// Which application the flash holds, the device's header bytes 2 and 3 aside.
 enum sim_runs sim_runs(const struct sim_device *device);
 
+/// The same by number: 0 the old one, 1 the new one, 2 and up the others, or SIM_NO_FIRMWARE. `weak` (may be NULL)
+/// says whether cells of it read by chance.
+uint32_t sim_firmware_number(const struct sim_device *device, bool *weak);
+
+/// Whether what starts applications here finds this one whole: the loader its checksum, ESP-IDF's boot loader its
+/// SHA-256.
+bool sim_application_whole(const struct sim_device *device);
+
 /// Whether all but firmware, displaced sector, otadata and journal is as it was provisioned; else `address` says where
-/// not.
+/// not. Of the file system no more is asked once the application has written it: others' writes are violations there.
 bool sim_untouched(const struct sim_device *device, uint32_t *address);
 
 /// The newest journal record as a reader finds it now.

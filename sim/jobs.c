@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -105,6 +106,21 @@ static bool tend(const struct work *work, uint32_t job, pid_t pid, uint64_t *see
     return true;
 }
 
+/// A process that works on its share. It does not outlive its parent, however that ends. Returns its id; -1 when the
+/// system gives none.
+static pid_t start(const struct work *work, uint32_t job) {
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() == parent) {
+            run_job(work, job);
+        }
+        _exit(0);
+    }
+    return pid;
+}
+
 static void run_processes(const struct work *work) {
     uint32_t jobs = work->jobs->jobs;
     pid_t pid[JOBS_MAX];
@@ -114,13 +130,17 @@ static void run_processes(const struct work *work) {
     fflush(NULL);
     for (uint32_t job = 0; job < jobs; job++) {
         since[job] = jobs_seconds();
-        pid[job] = fork();
-        if (pid[job] == 0) {
+        pid[job] = start(work, job);
+    }
+    uint32_t left = jobs;
+    for (uint32_t job = 0; job < jobs; job++) {
+        if (pid[job] < 0) {
             run_job(work, job);
-            _exit(0);
+            ended[job] = true;
+            left--;
         }
     }
-    for (uint32_t left = jobs; left > 0;) {
+    while (left > 0) {
         struct timespec pause = {0, 20000000};
         nanosleep(&pause, NULL);
         for (uint32_t job = 0; job < jobs; job++) {

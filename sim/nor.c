@@ -170,7 +170,24 @@ void nor_stick(struct nor *nor, uint32_t address, uint8_t bits) {
     sector->data[address % ONESLOT_SECTOR_SIZE] &= (uint8_t)~bits;
 }
 
+void nor_wear_out(struct nor *nor, uint32_t address, uint8_t wear) {
+    own(nor, address / ONESLOT_SECTOR_SIZE)->worn |= wear;
+}
+
+void nor_rot(struct nor *nor, uint32_t address, uint8_t bits) {
+    struct nor_sector *sector = own(nor, address / ONESLOT_SECTOR_SIZE);
+    sector->data[address % ONESLOT_SECTOR_SIZE] ^= bits;
+}
+
+void nor_deed(struct nor *nor) {
+    nor->deed++;
+}
+
 void nor_count_from_zero(struct nor *nor) {
+    nor_deed(nor);
+    nor->deed_erases_max = 0;
+    nor->deed_programs_max = 0;
+    nor->deed_address = 0;
     nor->operations = 0;
     nor->reads = 0;
     nor->faults = 0;
@@ -308,6 +325,9 @@ static void program_whole(struct nor_sector *sector, const struct nor_operation 
 
 static void apply_program(struct nor *nor, const struct nor_operation *operation, enum nor_tear tear) {
     struct nor_sector *sector = own(nor, operation->address / ONESLOT_SECTOR_SIZE);
+    if ((sector->worn & NOR_WEAR_PROGRAM) != 0) {
+        return;
+    }
     if (tear == NOR_AFTER) {
         program_whole(sector, operation);
         return;
@@ -339,6 +359,9 @@ static void apply_erase(struct nor *nor, const struct nor_operation *operation, 
         uint32_t start = s * ONESLOT_SECTOR_SIZE;
         struct nor_sector *sector = own(nor, first + s);
         sector->erases++;
+        if ((sector->worn & NOR_WEAR_ERASE) != 0) {
+            continue;
+        }
         if (tear == NOR_AFTER) {
             erase_whole(nor, first + s);
             continue;
@@ -364,6 +387,7 @@ void nor_apply(struct nor *nor, const struct nor_operation *operation, enum nor_
 
 static void cut(struct nor *nor) {
     nor->fault_hit = true;
+    nor_deed(nor);
     if (!nor->power) {
         fputs("simulator: power cut without a place to go\n", stderr);
         abort();
@@ -393,15 +417,43 @@ static const struct nor_fault *fault_of(const struct nor *nor, const struct nor_
     for (uint32_t i = 0; i < nor->faults; i++) {
         const struct nor_fault *fault = &nor->fault[i];
         if (fault->kind == NOR_FAULT_SECTOR ? touches(operation, fault->at)
-                                            : fault->kind != NOR_FAULT_READ && strikes(fault, operation->number)) {
+                                            : fault->kind != NOR_FAULT_READ && fault->kind != NOR_FAULT_DISTURB &&
+                                                  strikes(fault, operation->number)) {
             return fault;
         }
     }
     return NULL;
 }
 
+static void raise(struct nor *nor, uint32_t *most, uint32_t count, uint32_t index) {
+    if (count > *most) {
+        *most = count;
+        nor->deed_address = index * ONESLOT_SECTOR_SIZE;
+    }
+}
+
+/// Counts what is done to a sector since the last deed. One that is worn out loses nothing more.
+static void count_sector(struct nor *nor, uint32_t index, bool erase) {
+    struct nor_sector *sector = own(nor, index);
+    if (sector->worn != 0 || sector->stuck) {
+        return;
+    }
+    if (sector->deed != nor->deed) {
+        sector->deed = nor->deed;
+        sector->deed_erases = 0;
+        sector->deed_programs = 0;
+    }
+    sector->deed_erases += erase;
+    sector->deed_programs += !erase;
+    raise(nor, &nor->deed_erases_max, sector->deed_erases, index);
+    raise(nor, &nor->deed_programs_max, sector->deed_programs, index);
+}
+
 static void count_operation(struct nor *nor, const struct nor_operation *operation) {
     struct nor_statistics *statistics = &nor->statistics;
+    for (uint32_t at = 0; at < operation->length; at += ONESLOT_SECTOR_SIZE) {
+        count_sector(nor, (operation->address + at) / ONESLOT_SECTOR_SIZE, operation->kind != NOR_PROGRAM);
+    }
     if (operation->kind == NOR_PROGRAM) {
         statistics->programs++;
         statistics->programmed_bytes += operation->length;
@@ -437,6 +489,18 @@ static void check_rules(struct nor *nor, const struct nor_operation *operation) 
     }
 }
 
+/// What a sector that is worn out answers: one that fails aloud and is touched by the operation fails it.
+static int answer_of(const struct nor *nor, const struct nor_operation *operation) {
+    uint8_t needed = operation->kind == NOR_PROGRAM ? NOR_WEAR_PROGRAM : NOR_WEAR_ERASE;
+    for (uint32_t at = 0; at < operation->length; at += ONESLOT_SECTOR_SIZE) {
+        uint8_t worn = nor->sector[(operation->address + at) / ONESLOT_SECTOR_SIZE]->worn;
+        if ((worn & needed) != 0 && (worn & NOR_WEAR_SILENT) == 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 static int operate(struct nor *nor, struct nor_operation *operation) {
     operation->number = nor->operations++;
     if (nor->observe) {
@@ -448,7 +512,7 @@ static int operate(struct nor *nor, struct nor_operation *operation) {
     const struct nor_fault *fault = fault_of(nor, operation);
     if (!fault) {
         nor_apply(nor, operation, NOR_AFTER);
-        return 0;
+        return answer_of(nor, operation);
     }
     nor->fault_hit = true;
     nor_apply(nor, operation, fault->tear);
@@ -479,6 +543,27 @@ static void read_weak(struct nor *nor, const struct nor_sector *sector, uint32_t
     }
 }
 
+/// Whether a fault of that kind strikes this read.
+static bool reads_with(struct nor *nor, enum nor_fault_kind kind, uint32_t number) {
+    for (uint32_t i = 0; i < nor->faults; i++) {
+        if (nor->fault[i].kind == kind && strikes(&nor->fault[i], number)) {
+            nor->fault_hit = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+/// One bit, or all from some byte on: noise on the lines, or a command that the chip did not understand.
+static void disturb(struct nor *nor, uint8_t *bytes, uint32_t length) {
+    uint32_t first = nor_random_below(&nor->random, length);
+    if (nor_random_below(&nor->random, 4) > 0) {
+        bytes[first] ^= (uint8_t)(1u << nor_random_below(&nor->random, 8));
+        return;
+    }
+    memset(bytes + first, nor_random_below(&nor->random, 2) ? 0xff : 0, length - first);
+}
+
 static int port_read(void *context, uint32_t address, void *buffer, uint32_t length) {
     struct nor *nor = context;
     if (!in_range(nor, address, length, 4)) {
@@ -489,13 +574,13 @@ static int port_read(void *context, uint32_t address, void *buffer, uint32_t len
     nor->statistics.reads++;
     nor->statistics.read_bytes += length;
     nor->statistics.read_time += nor->timing.read_command + nor->timing.read_byte * length;
-    for (uint32_t i = 0; i < nor->faults; i++) {
-        if (nor->fault[i].kind == NOR_FAULT_READ && strikes(&nor->fault[i], number)) {
-            nor->fault_hit = true;
-            return -1;
-        }
+    if (reads_with(nor, NOR_FAULT_READ, number)) {
+        return -1;
     }
     nor_peek(nor, address, buffer, length);
+    if (reads_with(nor, NOR_FAULT_DISTURB, number)) {
+        disturb(nor, buffer, length);
+    }
     uint8_t *to = buffer;
     while (length > 0) {
         uint32_t part = within_sector(address, length);
@@ -544,6 +629,11 @@ struct oneslot_flash nor_flash(struct nor *nor) {
                                   .erase_sector = port_erase_sector,
                                   .erase_block = port_erase_block};
     return flash;
+}
+
+const char *nor_fault_name(enum nor_fault_kind kind) {
+    static const char *const names[] = {"cut", "error", "silent", "read", "disturb", "sector"};
+    return names[kind];
 }
 
 static const char *const tear_names[NOR_TEAR_COUNT] = {

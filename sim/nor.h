@@ -44,11 +44,19 @@ struct nor_operation {
 };
 
 enum nor_fault_kind {
-    NOR_FAULT_CUT,    ///< power is cut: nothing more is done, control goes to `power`
-    NOR_FAULT_ERROR,  ///< the operation returns an error
-    NOR_FAULT_SILENT, ///< the operation returns success
-    NOR_FAULT_READ,   ///< a read returns an error; `at` counts reads
-    NOR_FAULT_SECTOR, ///< every operation that touches the sector at address `at` returns an error
+    NOR_FAULT_CUT,     ///< power is cut: nothing more is done, control goes to `power`
+    NOR_FAULT_ERROR,   ///< the operation returns an error
+    NOR_FAULT_SILENT,  ///< the operation returns success
+    NOR_FAULT_READ,    ///< a read returns an error; `at` counts reads
+    NOR_FAULT_DISTURB, ///< a read returns success and wrong bits; `at` counts reads
+    NOR_FAULT_SECTOR,  ///< every operation that touches the sector at address `at` returns an error
+};
+
+/// What a sector can no longer do, for good.
+enum nor_wear {
+    NOR_WEAR_ERASE = 1,   ///< an erase changes nothing
+    NOR_WEAR_PROGRAM = 2, ///< a program changes nothing
+    NOR_WEAR_SILENT = 4,  ///< and is reported as done
 };
 
 /// Something that goes wrong. The operation leaves what `tear` says.
@@ -97,6 +105,10 @@ enum nor_violation_kind {
 struct nor_sector {
     uint32_t references;
     uint32_t erases;
+    uint32_t deed; ///< the two counts below belong to this deed of the chip's
+    uint32_t deed_erases;
+    uint32_t deed_programs;
+    uint8_t worn;   ///< enum nor_wear
     uint32_t calm;  ///< the weak cells read as they look until this power-up is over
     uint8_t *weak;  ///< bits whose cells read by chance; NULL for none
     uint8_t *stuck; ///< bits that stay 0 whatever is done; NULL for none
@@ -117,6 +129,12 @@ struct nor {
     uint32_t faults;
     bool fault_hit; ///< some fault struck since it was set
     bool exhausted; ///< the budget is used up
+    /// Between two deeds (nor_deed, and every cut): the most that was done to one sector so far, worn and stuck ones
+    /// aside.
+    uint32_t deed;
+    uint32_t deed_erases_max;
+    uint32_t deed_programs_max;
+    uint32_t deed_address; ///< of the sector that one of them was last raised by
     /// Where a cut goes. Must be set while a cut is planned.
     jmp_buf *power;
     /// Reads and operations left before the power is cut anyway; 0 for no bound. Ends endless loops.
@@ -160,6 +178,15 @@ bool nor_weak(const struct nor *nor, uint32_t address, uint32_t length);
 /// Makes a bit stick at 0 for good.
 void nor_stick(struct nor *nor, uint32_t address, uint8_t bits);
 
+/// The sector at `address` can no longer do that; `wear` is made of enum nor_wear.
+void nor_wear_out(struct nor *nor, uint32_t address, uint8_t wear);
+
+/// Bits that change at rest, while nobody writes.
+void nor_rot(struct nor *nor, uint32_t address, uint8_t bits);
+
+/// Somebody asks for something: what is written from here on is counted anew (deed_erases_max).
+void nor_deed(struct nor *nor);
+
 /// Starts numbering operations and reads at 0 and forgets statistics, faults and violations.
 void nor_count_from_zero(struct nor *nor);
 
@@ -173,6 +200,7 @@ void nor_apply(struct nor *nor, const struct nor_operation *operation, enum nor_
 uint64_t nor_next_random(uint64_t *state);
 uint32_t nor_random_below(uint64_t *state, uint32_t bound);
 
+const char *nor_fault_name(enum nor_fault_kind kind);
 const char *nor_tear_name(enum nor_tear tear);
 /// NOR_TEAR_COUNT for an unknown name.
 enum nor_tear nor_tear_from_name(const char *name);

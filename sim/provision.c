@@ -6,6 +6,7 @@
 #include "lfs.h"
 #include "oneslot/image.h"
 #include "oneslot/otadata.h"
+#include "oneslot/source.h"
 
 #define DEFAULT_RESERVED 0xf4000u
 #define DEFAULT_FS_START 0x100000u
@@ -302,9 +303,9 @@ static void describe_firmware(struct oneslot_record *record, const struct sim_pr
     br_sha256_context sha256;
     record->installed_size = provision->firmware_size - target;
     record->installed_kind = (uint8_t)(provision->chip ? ONESLOT_IMAGE_ESP32 : kind_at(provision, target));
-    oneslot_version_encode(record->image_version, &provision->version);
+    oneslot_version_encode(record->installed_version, &provision->version);
     oneslot_version_encode(record->floor, &provision->version);
-    memcpy(&record->header, bytes, sizeof record->header);
+    memcpy(&record->installed_header, bytes, sizeof record->installed_header);
     br_sha256_init(&sha256);
     br_sha256_update(&sha256, bytes, record->installed_size);
     br_sha256_out(&sha256, record->installed);

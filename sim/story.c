@@ -119,7 +119,7 @@ static void watch_floor(struct sim_device *device, const struct told *told, cons
     device->notes |= rise > 0 && !trusted ? NOTE_FLOOR_EARLY : 0;
     device->notes |= rise < 0 ? NOTE_FLOOR_SANK : 0;
     bool asked = record->state == ONESLOT_STATE_DONE && record->outcome == ONESLOT_ERROR_NONE;
-    device->notes |= asked && compare(record->image_version, record->floor) < 0 ? NOTE_BELOW_FLOOR : 0;
+    device->notes |= asked && compare(record->installed_version, record->floor) < 0 ? NOTE_BELOW_FLOOR : 0;
 }
 
 /// What the application does at each start. Returns whether it resets the device.
@@ -279,7 +279,7 @@ static bool says_of_firmware(const struct oneslot_record *record, const struct o
     return record->installed_size == as->installed_size &&
            memcmp(record->installed, as->installed, sizeof as->installed) == 0 &&
            memcmp(record->floor, as->floor, sizeof as->floor) == 0 &&
-           memcmp(record->image_version, as->image_version, sizeof as->image_version) == 0;
+           memcmp(record->installed_version, as->installed_version, sizeof as->installed_version) == 0;
 }
 
 static bool installer_stands(const struct sim_device *device, const struct oneslot_record *record,

@@ -13,6 +13,7 @@
 #define ONESLOT_ARDUINO_H
 
 #include "oneslot/port.h"
+#include "oneslot/save.h"
 
 class Oneslot {
   public:
@@ -38,6 +39,11 @@ class Oneslot {
     /// Ends a trial well: the new firmware stays.
     bool confirm() {
         return ended(oneslot_port_confirm(&device));
+    }
+
+    /// Writes the firmware that runs to a file, piece by piece, so that there is something to go back to.
+    bool save(const struct oneslot_save_options &options, oneslot_save_write *write) {
+        return ended(oneslot_save(&device, &options, write));
     }
 
     /// Reads how things stand.

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from littlefs import LittleFS
+from where import ROOT, find_firmware, limit_cpu
 
-ROOT = Path(__file__).resolve().parent.parent
 BUILD = Path(os.environ.get("ONESLOT_BUILD", ROOT / "build"))
-FIRMWARE = Path(os.environ.get("ONESLOT_FIRMWARE", ROOT.parent / "shared" / "firmware"))
+FIRMWARE = find_firmware()
+# make test-full: all that takes long too.
+FULL = bool(os.environ.get("ONESLOT_FULL"))
 
 
 class Result:
@@ -27,26 +29,49 @@ class Result:
     def json(self):
         return json.loads(self.out)
 
+    @property
+    def error(self):
+        """The name of the error that the JSON tells; None where all is well."""
+        error = self.json["error"]
+        return error and error["name"]
+
     def __repr__(self):
         return f"$ {' '.join(self.command)}\nstatus {self.status}\n{self.out}{self.err}"
 
 
 class Program:
-    """A program under test: call it with its arguments; `ok` also expects success."""
+    """A program under test: call it with its arguments; `ok` also expects success. `timeout`: seconds of the CPU that
+    it may use; how long a busy machine makes it wait is no matter."""
 
     def __init__(self, path):
         self.path = path
 
     def __call__(self, *arguments, cwd=None, timeout=120, env=None, input=None):
         command = [str(self.path), *(str(argument) for argument in arguments)]
-        done = subprocess.run(command, cwd=cwd, timeout=timeout, capture_output=True, input=input or b"",
-                              env={**os.environ, **(env or {})})
-        return Result(command, done)
+        with subprocess.Popen(command, cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+            limit_cpu(run.pid, timeout)
+            out, err = run.communicate(input or b"")
+        return Result(command, subprocess.CompletedProcess(command, run.returncode, out, err))
 
     def ok(self, *arguments, **how):
         result = self(*arguments, **how)
         assert result.status == 0, result
         return result
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "full: too long for the fast set; runs in `make test-full` alone")
+
+
+def pytest_collection_modifyitems(config, items):
+    """The fast set leaves out what is marked as full; ONESLOT_FULL=1 has it all."""
+    if FULL:
+        return
+    left = [item for item in items if item.get_closest_marker("full")]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The C side of the tests that compare: core/api.c on a flash image, for each family of chips."""
 
 import os
+import shlex
 import subprocess
 
 from conftest import BUILD, ROOT, Program
@@ -10,11 +11,13 @@ MD5 = [BEARSSL / "src" / f"{name}.c" for name in ("hash/md5", "codec/dec32le", "
 BEARSSL_FLAGS = ["-DBR_LE_UNALIGNED=0", "-isystem", BEARSSL / "inc", "-isystem", BEARSSL / "src"]
 STRICT = ["-Wall", "-Wextra", "-Werror"]
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-CC = os.environ.get("CC", "cc")
+CC = shlex.split(os.environ.get("CC", "cc"))
+CXX = shlex.split(os.environ.get("CXX", "c++"))
 
 # What an application links, no more.
 CORE = ["api", "journal", "flash", "layout", "crc32", "version", "error"]
 TABLE = ["api_table", "layout_table", "otadata", "map", "md5"]
+SAVE = ["save", "pack", "pack_filter", "sha256"]
 
 
 class Family:
@@ -30,7 +33,7 @@ class Family:
         sources += [ROOT / "core" / f"{name}.c" for name in self.core] + (MD5 if "md5" in self.core else [])
         flags = ["-std=c11", *STRICT, *SANITIZE, *BEARSSL_FLAGS, f"-I{ROOT / 'include'}"]
         program = folder / self.platform
-        subprocess.run([CC, *flags, *sources, "-o", program], check=True)
+        subprocess.run([*CC, *flags, *sources, "-o", program], check=True)
         return Program(program)
 
 

@@ -62,6 +62,19 @@ void small_upgrade_create_esp32(struct small_upgrade *upgrade, uint16_t chip, ui
     settle(upgrade, size);
 }
 
+void small_upgrade_add_empty_segment(struct small_upgrade *upgrade) {
+    uint8_t *image = upgrade->new_image;
+    uint32_t length;
+    memcpy(&length, image + 12, sizeof length);
+    uint32_t end = 16u + length;
+    uint8_t checksum = image[end | 15u];
+    memset(image + end, 0, 8); /* its header: address and length */
+    memset(image + end + 8, 0xff, 32);
+    image[(end + 8u) | 15u] = checksum;
+    image[1]++;
+    synthetic_seal(image, upgrade->settings.file_size);
+}
+
 void small_upgrade_destroy(struct small_upgrade *upgrade) {
     free(upgrade->old_image);
     free(upgrade->new_image);

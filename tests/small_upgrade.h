@@ -18,6 +18,8 @@ void small_upgrade_create(struct small_upgrade *upgrade, uint32_t size, uint32_t
 /// The same for a device of the ESP32 family; `size` is a multiple of 16, and `same` bytes at the code's end are equal.
 /// `upgrade` must stay where it is.
 void small_upgrade_create_esp32(struct small_upgrade *upgrade, uint16_t chip, uint32_t size, uint32_t same);
+/// Adds a segment of length 0 at address 0 to the new image (ESP8266), with every proof of it right.
+void small_upgrade_add_empty_segment(struct small_upgrade *upgrade);
 void small_upgrade_destroy(struct small_upgrade *upgrade);
 
 #endif

@@ -68,7 +68,8 @@ static int provision(void **state) {
 }
 
 /// Puts the journal into a state as the installer would.
-static void installer_leaves(enum oneslot_state state, enum oneslot_error outcome) {
+static void installer_leaves_with(enum oneslot_state state, enum oneslot_error outcome, uint32_t detail,
+                                  enum oneslot_error own) {
     struct oneslot_record record;
     oneslot_journal_load(&journal, &record, NULL);
     memset(record.path, 0, sizeof record.path);
@@ -78,14 +79,20 @@ static void installer_leaves(enum oneslot_state state, enum oneslot_error outcom
     record.trial_boots = state == ONESLOT_STATE_TRIAL ? 3 : 0;
     record.installed_size = 635916;
     record.installed_kind = 2;
-    record.detail = 0x1234;
+    record.detail = detail;
+    record.own_outcome = (uint8_t)own;
     memset(record.installed, 0x11, sizeof record.installed);
     memset(record.attempted, 0x22, sizeof record.attempted);
     memset(record.floor, 0x33, sizeof record.floor);
     memset(record.watched, 0x55, sizeof record.watched);
     memset(record.image_version, 0x66, sizeof record.image_version);
+    memset(record.installed_version, 0x66, sizeof record.installed_version);
     memset(record.plan, 0x44, sizeof record.plan);
     assert_int_equal(oneslot_journal_append(&journal, &record, NULL), ONESLOT_ERROR_NONE);
+}
+
+static void installer_leaves(enum oneslot_state state, enum oneslot_error outcome) {
+    installer_leaves_with(state, outcome, 0x1234, ONESLOT_ERROR_NONE);
 }
 
 static struct oneslot_record newest(void) {
@@ -309,18 +316,33 @@ static void every_outcome_is_told_in_words(void **state) {
         enum oneslot_state state;
         enum oneslot_error outcome;
         const char *words;
+        uint32_t detail;
+        enum oneslot_error own;
     } cases[] = {
-        {ONESLOT_STATE_INSTALLING, ONESLOT_ERROR_NONE, "installing /fw.bin"},
-        {ONESLOT_STATE_DONE, ONESLOT_ERROR_NONE, "upgraded to /fw.bin"},
-        {ONESLOT_STATE_FAILED, ONESLOT_ERROR_IMAGE_MD5, "refused /fw.bin: the image's MD5 is wrong"},
-        {ONESLOT_STATE_FAILED, (enum oneslot_error)200, "refused /fw.bin: unknown error"},
+        {ONESLOT_STATE_INSTALLING, ONESLOT_ERROR_NONE, "installing /fw.bin", 1, ONESLOT_ERROR_NONE},
+        {ONESLOT_STATE_DONE, ONESLOT_ERROR_NONE, "upgraded to /fw.bin", 1, ONESLOT_ERROR_NONE},
+        {ONESLOT_STATE_FAILED, ONESLOT_ERROR_IMAGE_MD5, "refused /fw.bin: the image's MD5 is wrong", 1,
+         ONESLOT_ERROR_NONE},
+        {ONESLOT_STATE_FAILED, (enum oneslot_error)200, "refused /fw.bin: unknown error", 1, ONESLOT_ERROR_NONE},
         {ONESLOT_STATE_DONE, ONESLOT_ERROR_TRIAL_EXPIRED,
-         "the new firmware did not confirm itself; the fallback was put back"},
+         "the new firmware did not confirm itself; the fallback was put back", 1, ONESLOT_ERROR_NONE},
         {ONESLOT_STATE_DONE, ONESLOT_ERROR_NO_FALLBACK,
-         "the new firmware did not confirm itself, and there is no fallback to put back"},
+         "the new firmware did not confirm itself, and there is no fallback to put back", 0, ONESLOT_ERROR_NONE},
+        {ONESLOT_STATE_FAILED, ONESLOT_ERROR_NO_FALLBACK,
+         "the new firmware did not confirm itself, and there is no fallback to put back: the image's MD5 is wrong",
+         ONESLOT_ERROR_IMAGE_MD5, ONESLOT_ERROR_NONE},
+        {ONESLOT_STATE_FAILED, ONESLOT_ERROR_WAY_BACK,
+         "refused /fw.bin: the fallback could not be put back after this upgrade: there is no such file",
+         ONESLOT_ERROR_FILE_MISSING, ONESLOT_ERROR_NONE},
+        {ONESLOT_STATE_DONE, ONESLOT_ERROR_NONE,
+         "upgraded to /fw.bin; refused the file at the watch path: the image's MD5 is wrong", 0,
+         ONESLOT_ERROR_IMAGE_MD5},
+        {ONESLOT_STATE_DONE, ONESLOT_ERROR_NONE,
+         "upgraded to /fw.bin; the application is damaged and no image to mend it was found", 0,
+         ONESLOT_ERROR_APPLICATION_BROKEN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        installer_leaves(cases[i].state, cases[i].outcome);
+        installer_leaves_with(cases[i].state, cases[i].outcome, cases[i].detail, cases[i].own);
         assert_words(cases[i].words);
     }
 }

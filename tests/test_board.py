@@ -117,7 +117,7 @@ def chip(tmp_path, oneslot):
             self.burn(image(entry, [(ENTRY, text), (0x3FFE8000, data)]), **how)
 
         def run(self, *arguments):
-            return oneslot("run", "--json", "--timeout", "20", *arguments, self.flash).json
+            return oneslot("run", "--json", "--timeout", "1000", *arguments, self.flash).json
 
         def go(self, code, *arguments, **how):
             self.program(code, **how)

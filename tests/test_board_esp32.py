@@ -271,7 +271,7 @@ class Chip:
         return (self.kind.rom[function], *arguments, *[0] * (6 - len(arguments)), int(show))
 
     def run(self, *arguments):
-        return self.oneslot("run", "--json", "--timeout", "20", *arguments, self.flash).json
+        return self.oneslot("run", "--json", "--timeout", "1000", *arguments, self.flash).json
 
     def go(self, *steps, data=b"", parts=None, arguments=(), **how):
         """Runs the steps; gives the numbers that they show, and the report."""

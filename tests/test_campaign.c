@@ -48,6 +48,11 @@ static void an_upgrade_with_a_block_erase_survives_cuts_chains_and_faults(void *
     upgrade.settings.changes = 30;
     upgrade.settings.refusals = 20;
     upgrade.settings.repeats = 60;
+    upgrade.settings.files = 50;
+    upgrade.settings.worn = 50;
+    upgrade.settings.disturbs = 50;
+    upgrade.settings.rots = 50;
+    upgrade.settings.unstarted = 12;
     run(&upgrade.settings, &report);
     expect_kept(&report);
     assert_int_equal(report.upgrade.block_erases, 1);
@@ -91,8 +96,9 @@ static void the_figures_do_not_depend_on_the_number_of_processes(void **state) {
 }
 
 static void a_case_can_be_replayed_by_its_name(void **state) {
-    static const char *const good[] = {"1:cut:12:mix-weak", "1:chain:3",  "9:request:1:damage", "1:fault:2",
-                                       "1:changed:0",       "1:refuse:4", "1:again:7"};
+    static const char *const good[] = {"1:cut:12:mix-weak", "1:chain:3",   "9:request:1:damage", "1:fault:2",
+                                       "1:file:3",          "1:worn:4",    "1:disturb:5",        "1:rot:6",
+                                       "1:unstarted:1",     "1:changed:0", "1:refuse:4",         "1:again:7"};
     static const char *const bad[] = {"", "1:cut", "1:cut:12:gently", "1:cup:1:before", "1:cut:99999:before"};
     struct small_upgrade upgrade;
     char message[160];
@@ -126,6 +132,24 @@ static void an_upgrade_that_does_not_work_at_all_is_said_so(void **state) {
     small_upgrade_destroy(&upgrade);
 }
 
+static void an_image_with_an_empty_segment_is_started_or_refused_before_anything_is_erased(void **state) {
+    struct small_upgrade upgrade;
+    struct campaign_report report;
+    char message[160] = "";
+    (void)state;
+    small_upgrade_create(&upgrade, ONE_BLOCK, 0x1000);
+    small_upgrade_add_empty_segment(&upgrade);
+    upgrade.settings.step = 64;
+    /* The prover and the loader are one rule: what the one takes, the other starts. */
+    if (campaign_run(&upgrade.settings, &report, message)) {
+        expect_kept(&report);
+    } else {
+        assert_non_null(strstr(message, "the upgrade was refused: the image"));
+        assert_int_equal(report.upgrade.sector_erases, 0); /* the journal's first slots need none */
+    }
+    small_upgrade_destroy(&upgrade);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_cut_at_every_operation_with_every_tear_keeps_all_promises),
@@ -134,6 +158,7 @@ int main(void) {
         cmocka_unit_test(the_figures_do_not_depend_on_the_number_of_processes),
         cmocka_unit_test(a_case_can_be_replayed_by_its_name),
         cmocka_unit_test(an_upgrade_that_does_not_work_at_all_is_said_so),
+        cmocka_unit_test(an_image_with_an_empty_segment_is_started_or_refused_before_anything_is_erased),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,6 +51,11 @@ static void an_upgrade_with_a_block_erase_survives_cuts_chains_and_faults(void *
     upgrade.settings.changes = 30;
     upgrade.settings.refusals = 20;
     upgrade.settings.repeats = 200;
+    upgrade.settings.files = 50;
+    upgrade.settings.worn = 50;
+    upgrade.settings.disturbs = 50;
+    upgrade.settings.rots = 50;
+    upgrade.settings.unstarted = 12;
     run(&upgrade.settings, &report);
     assert_int_equal(report.upgrade.block_erases, 1);
     assert_int_equal(report.chains_of[0] + report.chains_of[1], 0);

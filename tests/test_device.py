@@ -212,7 +212,9 @@ def test_installer_that_cannot_be_unpacked_leaves_the_old_firmware_running(onesl
     change(installer)
     installer.write(crc)
     result = boots_into(oneslot, flash, firmware_1, "--json").json
-    assert [line["text"] for line in result["uart"] if "oneslot" in line["text"]] == [CANNOT_UNPACK]
+    # It is tried a second time: one reading does not decide that it is damaged.
+    assert [line["text"] for line in result["uart"] if "oneslot" in line["text"]] == [
+        CANNOT_UNPACK, CANNOT_UNPACK, "oneslot: the installer is damaged"]
     assert result["resets"] == 0 and result["operations"]["all"] == 0
 
 
@@ -234,12 +236,21 @@ def test_damaged_application_is_mended_from_the_file_that_was_installed(oneslot,
     assert "oneslot: application damaged, starting the installer" in out
 
 
+def run_until(oneslot, flash, text, times):
+    """A run that only its time-out ends, with as much time as a busy machine needs for the text to come so often."""
+    for seconds in (2, 20, 200):
+        result = oneslot("run", flash, "--timeout", seconds)
+        if result.out.count(text) >= times:
+            break
+    return result
+
+
 @pytest.mark.parametrize("damaged", [(DISPLACED,), (DISPLACED, INSTALLER)])
 def test_nothing_that_can_be_started_is_said_again_and_again(oneslot, device, damaged):
     flash = device()
     for address in damaged:
         damage(flash, address)
-    result = oneslot("run", flash, "--timeout", "2")
+    result = run_until(oneslot, flash, "no firmware can be started", 2)
     assert result.status == 1
     assert result.out.count("no firmware can be started") >= 2
 
@@ -266,7 +277,7 @@ def test_half_written_firmware_is_never_started(oneslot, device, spoil):
         file.seek(DISPLACED)
         file.write(image)
     spoil(flash)
-    result = oneslot("run", flash, "--timeout", "2")
+    result = run_until(oneslot, flash, "no firmware can be started", 1)
     assert result.status == 1
     assert "no firmware can be started" in result.out
 

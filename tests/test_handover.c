@@ -202,11 +202,24 @@ static void a_damaged_application_without_a_file_waits_and_is_left_alone(void **
     nor_count_from_zero(&bench.device.nor);
     assert_int_equal(sim_power_on(&bench.device), SIM_STUCK);
     assert_int_equal(bench.device.last, ONESLOT_ERROR_APPLICATION_BROKEN);
-    assert_int_equal(record_of(&bench.device).outcome, ONESLOT_ERROR_APPLICATION_BROKEN);
+    assert_int_equal(record_of(&bench.device).own_outcome, ONESLOT_ERROR_APPLICATION_BROKEN);
     /* Said once in the journal; otadata is not worn by waiting. */
     assert_int_equal(bench.device.nor.statistics.sector_erases, 0);
     flip_application(&bench.device);
     assert_runs(&bench, SIM_RUNS_OLD);
+    finish(&bench);
+}
+
+/// What is not whole is not named to the boot loader either.
+static void a_damaged_application_is_not_chosen(void **state) {
+    struct bench bench;
+    (void)state;
+    set_up(&bench);
+    flip_application(&bench.device);
+    erase_choice(&bench.device);
+    assert_int_equal(sim_power_on(&bench.device), SIM_STUCK);
+    assert_int_equal(bench.device.last, ONESLOT_ERROR_APPLICATION_BROKEN);
+    assert_int_equal(choice_of(&bench.device).sequence, 0xffffffff);
     finish(&bench);
 }
 
@@ -275,12 +288,13 @@ static void an_application_that_the_boot_loader_alone_refuses_makes_no_race_of_r
     install->flash = &flash;
     /* Entered although otadata chooses the application, which is whole. */
     assert_int_equal(oneslot_handover(install, &reason), ONESLOT_NEXT_WAIT);
-    assert_int_equal(reason, ONESLOT_ERROR_APPLICATION_BROKEN);
+    assert_int_equal(reason, ONESLOT_ERROR_APPLICATION_REFUSED);
+    assert_int_equal(install->wait, ONESLOT_WAIT_SECONDS);
     free(install);
     finish(&bench);
 }
 
-static void otadata_that_cannot_be_written_is_said_so_and_waited_for(void **state) {
+static void otadata_that_cannot_be_written_is_said_so_and_left(void **state) {
     struct bench bench;
     (void)state;
     set_up(&bench);
@@ -292,8 +306,62 @@ static void otadata_that_cannot_be_written_is_said_so_and_waited_for(void **stat
     }
     assert_int_equal(sim_power_on(&bench.device), SIM_STUCK);
     assert_int_equal(bench.device.last, ONESLOT_ERROR_OTADATA_WRITE);
+    // An end is put to it: two sectors that take no write are not tried for ever.
+    uint32_t operations = bench.device.nor.operations;
+    assert_int_equal(sim_power_on(&bench.device), SIM_STUCK);
+    assert_int_equal(bench.device.last, ONESLOT_ERROR_OTADATA_WRITE);
+    assert_int_equal(bench.device.nor.operations, operations);
     bench.device.nor.faults = 0;
+    finish(&bench);
+}
+
+/// A copy of the newest record behind it, whose seal a cut has left weak: it reads well until the next start is over.
+/// Returns the seal's address.
+static uint32_t append_with_weak_seal(struct sim_device *device) {
+    struct oneslot_flash flash = nor_flash(&device->nor);
+    struct oneslot_journal journal = {&flash, device->layout.journal};
+    struct oneslot_record record;
+    struct nor_operation seal = {.kind = NOR_PROGRAM, .length = ONESLOT_SEAL_SIZE};
+    uint32_t slot;
+    assert_int_equal(oneslot_journal_load(&journal, &record, &slot), ONESLOT_ERROR_NONE);
+    uint32_t address = oneslot_slot_address(journal.address, (slot + 1u) % ONESLOT_SLOTS);
+    if (address % ONESLOT_SECTOR_SIZE == 0) {
+        assert_int_equal(oneslot_flash_erase_sector(&flash, address), ONESLOT_ERROR_NONE);
+    }
+    record.sequence++;
+    record.crc = oneslot_crc32(0, &record, offsetof(struct oneslot_record, crc));
+    nor_load(&device->nor, address + ONESLOT_CLAIM_OFFSET, seal.data, ONESLOT_SEAL_SIZE);
+    nor_load(&device->nor, address, &record, sizeof record);
+    seal.address = address + ONESLOT_SEAL_OFFSET;
+    nor_apply(&device->nor, &seal, NOR_DONE_WEAK);
+    device->nor.sector[address / ONESLOT_SECTOR_SIZE]->calm = device->nor.power_ups + 1u;
+    return seal.address;
+}
+
+static void what_the_installer_hands_back_on_is_firm(void **state) {
+    struct bench bench;
+    (void)state;
+    set_up(&bench);
+    ask(&bench.device, NEW_PATH, NULL);
+    assert_runs(&bench, SIM_RUNS_NEW);
+    erase_choice(&bench.device);
+    uint32_t seal = append_with_weak_seal(&bench.device);
+    assert_true(nor_weak(&bench.device.nor, seal, ONESLOT_SEAL_SIZE));
+    assert_runs(&bench, SIM_RUNS_NEW);
+    assert_false(nor_weak(&bench.device.nor, seal, ONESLOT_SEAL_SIZE));
+    finish(&bench);
+}
+
+static void otadata_that_cannot_be_written_for_a_while_is_written_then(void **state) {
+    struct bench bench;
+    (void)state;
+    set_up(&bench);
+    erase_choice(&bench.device);
+    nor_count_from_zero(&bench.device.nor);
+    nor_plan(&bench.device.nor, (struct nor_fault){.kind = NOR_FAULT_ERROR, .at = 0, .count = 100, .tear = NOR_BEFORE});
     assert_runs(&bench, SIM_RUNS_OLD);
+    assert_true(bench.device.nor.fault_hit);
+    assert_true(bench.device.boots > 2);
     finish(&bench);
 }
 
@@ -545,11 +613,14 @@ int main(void) {
         cmocka_unit_test(a_refused_request_starts_what_was_there),
         cmocka_unit_test(a_request_that_is_taken_back_does_nothing),
         cmocka_unit_test(a_damaged_application_without_a_file_waits_and_is_left_alone),
+        cmocka_unit_test(a_damaged_application_is_not_chosen),
         cmocka_unit_test(a_damaged_application_is_mended_from_the_file_it_came_from),
         cmocka_unit_test(otadata_is_erased_before_a_damaged_application_is_written),
         cmocka_unit_test(a_watched_file_is_taken_when_the_installer_is_entered),
         cmocka_unit_test(an_application_that_the_boot_loader_alone_refuses_makes_no_race_of_resets),
-        cmocka_unit_test(otadata_that_cannot_be_written_is_said_so_and_waited_for),
+        cmocka_unit_test(otadata_that_cannot_be_written_is_said_so_and_left),
+        cmocka_unit_test(what_the_installer_hands_back_on_is_firm),
+        cmocka_unit_test(otadata_that_cannot_be_written_for_a_while_is_written_then),
         cmocka_unit_test(a_flash_without_our_table_waits),
         cmocka_unit_test(a_trial_that_is_confirmed_keeps_the_new_firmware),
         cmocka_unit_test(a_trial_that_is_not_confirmed_ends_after_its_boots_with_the_fallback),

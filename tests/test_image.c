@@ -15,6 +15,7 @@
 #include "bearssl_hash.h"
 #include "oneslot/chip.h"
 #include "oneslot/image.h"
+#include "oneslot/source.h"
 
 /* A file in memory stands in for core/source.c, whose own tests are elsewhere. */
 

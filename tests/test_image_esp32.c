@@ -13,6 +13,7 @@
 
 #include "bearssl_hash.h"
 #include "oneslot/chip.h"
+#include "oneslot/source.h"
 #include "tests/synthetic_esp32.h"
 
 /* A file in memory stands in for core/source.c. */

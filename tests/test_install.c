@@ -142,7 +142,8 @@ static void what_already_holds_is_not_written_again(void **state) {
     nor_count_from_zero(&bench.device.nor);
     assert_runs(&bench, SIM_RUNS_OLD);
     assert_int_equal(status_of(&bench).state, ONESLOT_STATE_DONE);
-    assert_true(bench.device.nor.operations <= 20);
+    // Three records, in pages of their own, and what they make void.
+    assert_true(bench.device.nor.operations <= 30);
     finish(&bench);
 }
 
@@ -289,7 +290,9 @@ static void a_watched_file_is_installed_once_and_a_bad_one_refused_once(void **s
         changed_image[0x20000] ^= 4;
         make_device(&bench, changed_image, early ? NEW_SIZE - 8u : NEW_SIZE, "/dir/fw.bin");
         assert_runs(&bench, SIM_RUNS_OLD);
-        assert_int_equal(status_of(&bench).outcome, early ? ONESLOT_ERROR_IMAGE_TRUNCATED : ONESLOT_ERROR_IMAGE_MD5);
+        assert_int_equal(status_of(&bench).own_outcome,
+                         early ? ONESLOT_ERROR_IMAGE_TRUNCATED : ONESLOT_ERROR_IMAGE_MD5);
+        assert_int_equal(status_of(&bench).state, ONESLOT_STATE_IDLE);
         nor_count_from_zero(&bench.device.nor);
         assert_runs(&bench, SIM_RUNS_OLD);
         assert_int_equal(bench.device.nor.operations, 0);
@@ -304,6 +307,14 @@ static void a_watch_path_without_a_file_changes_nothing(void **state) {
     assert_runs(&bench, SIM_RUNS_OLD);
     assert_int_equal(bench.device.nor.operations, 0);
     finish(&bench);
+}
+
+/// The application deletes or replaces its files: the file system becomes one that holds these.
+static void change_files(struct bench *bench, const struct sim_file *file, uint32_t files) {
+    const uint32_t from = 0x100000u; // where sim_provision lays the file system
+    provision(file, files, NULL);
+    nor_load(&bench->device.nor, from, flash_bytes + from, FLASH_SIZE - from);
+    nor_load(&bench->provisioned, from, flash_bytes + from, FLASH_SIZE - from);
 }
 
 static void make_trial(struct bench *bench, const char *fallback) {
@@ -348,10 +359,20 @@ static void a_trial_that_is_confirmed_stays(void **state) {
 static void a_trial_whose_fallback_is_missing_keeps_the_new_firmware_and_says_why(void **state) {
     (void)state;
     struct bench bench;
-    make_trial(&bench, "/gone.bin");
-    assert_runs(&bench, SIM_RUNS_NEW);
+    make_trial(&bench, "/old.bin");
+    change_files(&bench, NULL, 0);
+    // It is looked for at three starts before that is final.
+    for (int start = 0; start < 3; start++) {
+        assert_int_equal(status_of(&bench).state, ONESLOT_STATE_TRIAL);
+        assert_runs(&bench, SIM_RUNS_NEW);
+    }
     assert_int_equal(status_of(&bench).state, ONESLOT_STATE_FAILED);
-    assert_int_equal(status_of(&bench).outcome, ONESLOT_ERROR_FILE_MISSING);
+    assert_int_equal(status_of(&bench).outcome, ONESLOT_ERROR_NO_FALLBACK);
+    assert_int_equal(status_of(&bench).detail, ONESLOT_ERROR_FILE_MISSING);
+    assert_string_equal(status_of(&bench).path, "/new.bin");
+    nor_count_from_zero(&bench.device.nor);
+    assert_runs(&bench, SIM_RUNS_NEW);
+    assert_int_equal(bench.device.nor.operations, 0);
     finish(&bench);
 }
 
@@ -368,6 +389,49 @@ static void a_damaged_application_is_mended_from_the_last_file(void **state) {
     finish(&bench);
 }
 
+/// Where the power is cut in the last operations of an upgrade, and the files are gone or others at the next start.
+static void a_lost_last_record_and_a_deleted_file_leave_the_new_firmware_running(void **state) {
+    (void)state;
+    const struct sim_file other = {"/dir/fw.bin", old_image, OLD_SIZE};
+    struct bench asked;
+    make_device(&asked, new_image, NEW_SIZE, NULL);
+    request(&asked, "/dir/fw.bin", NULL);
+    struct sim_device whole;
+    sim_device_fork(&whole, &asked.device);
+    nor_count_from_zero(&whole.nor);
+    assert_int_equal(sim_power_on(&whole), SIM_APPLICATION);
+    uint32_t operations = whole.nor.operations;
+    sim_device_discard(&whole);
+    uint32_t found_new = 0;
+    for (uint32_t back = 1; back <= 16; back++) {
+        for (enum nor_tear tear = 0; tear < NOR_TEAR_COUNT; tear++) {
+            for (uint32_t files = 0; files < 2; files++) {
+                struct bench bench = asked;
+                sim_device_fork(&bench.device, &asked.device);
+                nor_copy(&bench.provisioned, &asked.provisioned);
+                bench.device.provisioned = &bench.provisioned;
+                nor_count_from_zero(&bench.device.nor);
+                nor_plan(&bench.device.nor,
+                         (struct nor_fault){.kind = NOR_FAULT_CUT, .at = operations - back, .tear = tear});
+                assert_int_equal(sim_power_on(&bench.device), SIM_CUT);
+                // The application is started on what is there, and does with its files as it likes.
+                if (bench.device.nor.sector[0] != NULL && sim_power_on(&bench.device) == SIM_APPLICATION) {
+                    change_files(&bench, &other, files);
+                }
+                for (int start = 0; start < 3; start++) {
+                    bench.device.nor.power_ups++; // weak cells may keep still for a while
+                    assert_runs(&bench, SIM_RUNS_NEW);
+                }
+                found_new++;
+                nor_destroy(&bench.provisioned);
+                sim_device_discard(&bench.device);
+            }
+        }
+    }
+    assert_int_equal(found_new, 16u * NOR_TEAR_COUNT * 2u);
+    finish(&asked);
+}
+
 static void a_damaged_application_without_a_file_is_not_started(void **state) {
     (void)state;
     struct bench bench;
@@ -375,7 +439,7 @@ static void a_damaged_application_without_a_file_is_not_started(void **state) {
     const uint8_t damage[16] = {0};
     nor_load(&bench.device.nor, 0x3000, damage, sizeof damage);
     assert_int_equal(sim_power_on(&bench.device), SIM_STUCK);
-    assert_int_equal(status_of(&bench).outcome, ONESLOT_ERROR_APPLICATION_BROKEN);
+    assert_int_equal(status_of(&bench).own_outcome, ONESLOT_ERROR_APPLICATION_BROKEN);
     // Said once: a device on a shelf does not wear its journal out.
     nor_count_from_zero(&bench.device.nor);
     assert_int_equal(sim_power_on(&bench.device), SIM_STUCK);
@@ -393,7 +457,9 @@ static void a_failing_operation_is_tried_again(void **state) {
         nor_plan(&bench.device.nor, (struct nor_fault){NOR_FAULT_ERROR, at, 2, NOR_MIX_WEAK});
         nor_plan(&bench.device.nor, (struct nor_fault){NOR_FAULT_SILENT, at + 9u, 1, NOR_MIX});
         nor_plan(&bench.device.nor, (struct nor_fault){NOR_FAULT_READ, at * 3u, 2, NOR_BEFORE});
-        assert_runs(&bench, SIM_RUNS_NEW);
+        // Not assert_runs: after an erase that fails and says nothing a program meets cells that are not erased.
+        assert_int_equal(sim_power_on(&bench.device), SIM_APPLICATION);
+        assert_int_equal(sim_runs(&bench.device), SIM_RUNS_NEW);
         finish(&bench);
     }
 }
@@ -456,6 +522,7 @@ int main(void) {
         cmocka_unit_test(a_trial_that_is_confirmed_stays),
         cmocka_unit_test(a_trial_whose_fallback_is_missing_keeps_the_new_firmware_and_says_why),
         cmocka_unit_test(a_damaged_application_is_mended_from_the_last_file),
+        cmocka_unit_test(a_lost_last_record_and_a_deleted_file_leave_the_new_firmware_running),
         cmocka_unit_test(a_damaged_application_without_a_file_is_not_started),
         cmocka_unit_test(a_failing_operation_is_tried_again),
         cmocka_unit_test(a_sector_that_is_worn_out_is_named_with_its_address),

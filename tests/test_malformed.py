@@ -94,10 +94,10 @@ def test_what_they_are_made_of_is_good(bench, oneslot, power_on, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_host_tool_names_what_is_wrong(bench, oneslot_sanitized, name):
     result = oneslot_sanitized("verify", bench.file(name), "--key", bench.key, "--json")
-    assert result.status == 1 and result.json["error"] == bench.error[name], result
+    assert result.status == 1 and result.error == bench.error[name], result
     if bench.error[name] not in NEEDS_A_KEY:
         result = oneslot_sanitized("info", bench.file(name), "--json")
-        assert result.status == 1 and result.json["error"] == bench.error[name], result
+        assert result.status == 1 and result.error == bench.error[name], result
 
 
 @pytest.mark.parametrize("name", NAMES)

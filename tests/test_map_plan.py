@@ -94,10 +94,10 @@ def test_a_refusal_names_the_bytes_and_giving_them_back_makes_it_succeed(plan, l
     assert refused.status == 1, refused
     assert refused.json["ok"] is False
     assert refused.json["rule"] == rule, refused
-    assert f"0x{refused.json['bytes']:x} bytes too many" in refused.json["message"]
-    assert refused.json["message"] in refused.err
-    assert option in refused.json["message"], refused
-    name, value = re.search(r"ask for (--\S+) (0x[0-9a-f]+)", refused.json["message"]).groups()
+    assert f"0x{refused.json['bytes']:x} bytes too many" in refused.json["error"]["text"]
+    assert refused.json["error"]["text"] in refused.err
+    assert option in refused.json["error"]["text"], refused
+    name, value = re.search(r"ask for (--\S+) (0x[0-9a-f]+)", refused.json["error"]["text"]).groups()
     assert plan(f"{line} {name} {value}").status == 0
     assert plan(f"{line} {name} {int(value, 16) + 1:#x}").status == 1
 
@@ -130,7 +130,7 @@ def test_wishes_that_no_flash_grants_are_refused_by_a_rule_that_the_check_has(on
     result = plan(f"{line} --json")
     assert result.status == 1, result
     assert result.json["rule"] == rule
-    assert rule in [known["name"] for known in oneslot.ok("map", "rules", "--json").json]
+    assert rule in [known["name"] for known in oneslot.ok("map", "rules", "--json").json["rules"]]
 
 
 def test_help_is_there(plan):
@@ -156,7 +156,7 @@ def test_a_generic_micropython_keeps_its_file_system_where_it_is_linked(oneslot,
 def test_a_micropython_with_no_room_for_oneslot_is_refused_with_the_reason(plan, firmware):
     refused = plan("--flash-size 1MB --json --firmware", firmware / "mp8266-1m-v1.22.1.bin")
     assert refused.status == 1, refused
-    assert "file system at 0x99000" in refused.json["message"]
+    assert "file system at 0x99000" in refused.json["error"]["text"]
     without = plan("--flash-size 1MB --no-oneslot --json --firmware", firmware / "mp8266-1m-v1.22.1.bin")
     assert without.status == 0, without
     assert regions(without)["vfs"] == (0x99000, 0xFB000)

@@ -456,7 +456,7 @@ static bool silly(const struct flash_map_wishes *wishes) {
     bool esp8266 = wishes->chip == FLASH_MAP_ESP8266;
     uint32_t flash = wishes->flash_size;
     if (wishes->chip >= FLASH_MAP_CHIPS || flash < (esp8266 ? 0x80000 : MEGABYTE) || (flash & (flash - 1)) != 0 ||
-        flash > 16 * MEGABYTE) {
+        flash > 16 * MEGABYTE || (wishes->oneslot && !flash_map_chip_served(wishes->chip))) {
         return true;
     }
     return wishes->sdk > 3 || wishes->firmware == 0 || (!esp8266 && wishes->native != 0) ||

@@ -78,7 +78,7 @@ def check(oneslot, path, *options):
     """Exit status and findings of one map, as (rule, weight)."""
     result = oneslot("map", "check", path, *options, "--json")
     assert result.status in (0, 1), result
-    report = result.json[0]
+    report = result.json["maps"][0]
     assert "findings" in report, result
     found = [(finding["rule"], finding["weight"]) for finding in report["findings"]]
     assert result.status == (1 if any(weight == "error" for _, weight in found) else 0), result
@@ -96,12 +96,12 @@ def grave(found):
 
 
 def names(oneslot):
-    return [rule["name"] for rule in oneslot.ok("map", "rules", "--json").json]
+    return [rule["name"] for rule in oneslot.ok("map", "rules", "--json").json["rules"]]
 
 
 class TestRules:
     def test_each_has_a_name_of_its_own_a_sentence_and_a_source(self, oneslot):
-        rules = oneslot.ok("map", "rules", "--json").json
+        rules = oneslot.ok("map", "rules", "--json").json["rules"]
         assert len(rules) >= 40
         assert len({rule["name"] for rule in rules}) == len(rules)
         for rule in rules:
@@ -114,16 +114,16 @@ class TestRules:
             assert grave(found) == set(), result
 
     def test_no_preset_breaks_one_at_its_own_size(self, oneslot):
-        presets = [preset["name"] for preset in oneslot.ok("map", "list", "--json").json]
+        presets = [preset["name"] for preset in oneslot.ok("map", "list", "--json").json["presets"]]
         result = oneslot.ok("map", "check", *presets, "--json")
-        assert len(result.json) == len(presets) > 20
-        for report in result.json:
+        assert len(result.json["maps"]) == len(presets) > 20
+        for report in result.json["maps"]:
             assert [finding for finding in report["findings"] if finding["weight"] != "advice"] == [], report["name"]
 
     def test_findings_come_by_address_in_words_with_addresses(self, oneslot, tmp_path):
         rows = changed(ESP8266, user=(USER, 0xC0000, 0xC5000), vfs=(LITTLEFS, 0x100000, 0x3FC000))
         result, _ = check_bytes(oneslot, tmp_path, csv(rows))
-        addresses = [finding["address"] for finding in result.json[0]["findings"]]
+        addresses = [finding["address"] for finding in result.json["maps"][0]["findings"]]
         assert addresses == sorted(addresses)
         text = oneslot("map", "check", tmp_path / "map.csv").out
         assert "overlap: the regions 'user' (0xc0000 to 0xc5000) and 'native' (0xc4000 to 0xf4000)" in text
@@ -133,7 +133,7 @@ class TestRules:
     def test_several_maps_are_checked_and_one_broken_is_enough(self, oneslot, tmp_path):
         (tmp_path / "bad.csv").write_bytes(csv(changed(ESP8266, loader=None)))
         result = oneslot("map", "check", "micropython-4m", tmp_path / "bad.csv", "--json")
-        assert result.status == 1 and [report["ok"] for report in result.json] == [True, False]
+        assert result.status == 1 and [report["ok"] for report in result.json["maps"]] == [True, False]
 
     def test_what_is_no_map_ends_in_1_with_a_reason(self, oneslot, tmp_path):
         (tmp_path / "noise.bin").write_bytes(bytes(range(1, 200)) * 40)
@@ -474,7 +474,7 @@ class TestPlantedInDumps:
 class TestFirmwareBesideAMap:
     def test_the_room_is_named(self, oneslot):
         result = oneslot.ok("map", "check", "sdk2-90000", "--firmware", "514K", "--json")
-        assert result.json[0]["firmware"] == {"address": 0, "size": 514 * 1024, "region_end": 0x84000}
+        assert result.json["maps"][0]["firmware"] == {"address": 0, "size": 514 * 1024, "region_end": 0x84000}
         text = oneslot.ok("map", "check", "sdk2-90000", "--firmware", "514K").out
         assert "14336 bytes of headroom" in text or "14 KiB of headroom" in text
         assert "advice   headroom" in text

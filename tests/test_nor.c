@@ -357,6 +357,95 @@ static void a_stuck_bit_stays_0(void **state) {
     assert_int_equal(byte, 0xef);
 }
 
+static void a_worn_sector_changes_no_more_and_may_say_so_or_not(void **state) {
+    struct bench *bench = *state;
+    fill(bench, 0x10000, ONESLOT_BLOCK_SIZE, 0x5a);
+    nor_wear_out(&bench->nor, 0x13000, NOR_WEAR_ERASE);
+    nor_wear_out(&bench->nor, 0x1000, NOR_WEAR_PROGRAM);
+    nor_wear_out(&bench->nor, 0x2000, NOR_WEAR_ERASE | NOR_WEAR_PROGRAM | NOR_WEAR_SILENT);
+    struct nor copy;
+    nor_copy(&copy, &bench->nor);
+    for (int round = 0; round < 3; round++) {
+        assert_int_not_equal(erase(bench, 0x13000), 0);
+        assert_int_not_equal(bench->flash.erase_block(&bench->nor, 0x10000), 0);
+        assert_int_equal(erase(bench, 0x1000), 0);
+        assert_int_not_equal(program(bench, PAGE, "\0\0\0\0", 4), 0);
+        assert_int_equal(erase(bench, 0x2000), 0);
+        assert_int_equal(program(bench, 0x2000, "\0\0\0\0", 4), 0);
+    }
+    assert_true(all(bench, 0x13000, ONESLOT_SECTOR_SIZE, 0x5a));
+    assert_true(all(bench, 0x12000, ONESLOT_SECTOR_SIZE, 0xff)); /* its neighbours were erased */
+    assert_true(all(bench, 0x14000, ONESLOT_SECTOR_SIZE, 0xff));
+    assert_true(all(bench, 0x1000, 2u * ONESLOT_SECTOR_SIZE, 0xff));
+    assert_int_equal(program(bench, 0x13000, "\0\0\0\0", 4), 0);
+    /* The chip is worn, not the plan: a copy is worn as well. */
+    struct oneslot_flash other = nor_flash(&copy);
+    assert_int_not_equal(other.erase_sector(&copy, 0x13000), 0);
+    nor_destroy(&copy);
+}
+
+static void a_disturbed_read_gives_wrong_bits_as_often_as_planned(void **state) {
+    struct bench *bench = *state;
+    uint8_t bytes[64];
+    uint8_t erased[64];
+    memset(erased, 0xff, sizeof erased);
+    for (uint32_t round = 0; round < 20; round++) {
+        nor_count_from_zero(&bench->nor);
+        nor_plan(&bench->nor, (struct nor_fault){.kind = NOR_FAULT_DISTURB, .at = 1, .count = 2});
+        uint32_t wrong = 0;
+        for (uint32_t i = 0; i < 5; i++) {
+            read(bench, PAGE, bytes, sizeof bytes);
+            bool differs = memcmp(bytes, erased, sizeof bytes) != 0;
+            wrong += differs;
+            assert_true(!differs || i == 1 || i == 2);
+        }
+        assert_true(wrong <= 2);
+        assert_true(bench->nor.fault_hit);
+    }
+    assert_true(all(bench, PAGE, 64, 0xff)); /* the cells are as they were */
+}
+
+static void a_bit_rots_either_way_without_a_write(void **state) {
+    struct bench *bench = *state;
+    uint8_t byte;
+    nor_rot(&bench->nor, PAGE, 0x20);
+    nor_peek(&bench->nor, PAGE, &byte, 1);
+    assert_int_equal(byte, 0xdf);
+    nor_rot(&bench->nor, PAGE, 0x20);
+    assert_true(all(bench, PAGE, 1, 0xff));
+    assert_int_equal(bench->nor.sector[1]->erases + bench->nor.operations, 0);
+}
+
+static void cut_an_erase(struct bench *bench) {
+    for (int i = 0; i < 4; i++) {
+        erase(bench, 0x3000);
+    }
+}
+
+static void writes_are_counted_from_deed_to_deed(void **state) {
+    struct bench *bench = *state;
+    nor_count_from_zero(&bench->nor);
+    for (int i = 0; i < 3; i++) {
+        erase(bench, 0x2000);
+    }
+    assert_int_equal(bench->nor.deed_erases_max, 3);
+    assert_int_equal(bench->nor.deed_address, 0x2000);
+    nor_deed(&bench->nor);
+    for (int i = 0; i < 2; i++) {
+        erase(bench, 0x2000);
+        program(bench, PAGE, "\0\0\0\0", 4);
+    }
+    assert_int_equal(bench->nor.deed_erases_max, 3); /* the most so far */
+    assert_int_equal(bench->nor.deed_programs_max, 2);
+    bench->flash.erase_block(&bench->nor, 0);
+    erase(bench, 0x2000);
+    assert_int_equal(bench->nor.deed_erases_max, 4);
+    nor_plan(&bench->nor, (struct nor_fault){.kind = NOR_FAULT_CUT, .at = bench->nor.operations + 2});
+    assert_true(is_cut(bench, cut_an_erase));
+    cut_an_erase(bench);
+    assert_int_equal(bench->nor.deed_erases_max, 4); /* a cut is a deed too */
+}
+
 static void a_copy_shares_nothing_that_either_writes(void **state) {
     struct bench *bench = *state;
     struct nor copy;
@@ -422,6 +511,10 @@ int main(void) {
         NOR_TEST(an_operation_may_fail_without_saying_so),
         NOR_TEST(a_read_may_fail_and_a_sector_may_be_bad_for_good),
         NOR_TEST(a_stuck_bit_stays_0),
+        NOR_TEST(a_worn_sector_changes_no_more_and_may_say_so_or_not),
+        NOR_TEST(a_disturbed_read_gives_wrong_bits_as_often_as_planned),
+        NOR_TEST(a_bit_rots_either_way_without_a_write),
+        NOR_TEST(writes_are_counted_from_deed_to_deed),
         NOR_TEST(a_copy_shares_nothing_that_either_writes),
         NOR_TEST(the_same_seed_gives_the_same_damage),
         NOR_TEST(an_endless_loop_is_ended),

@@ -118,7 +118,7 @@ class Parts:
 def refusal(oneslot, path, *arguments):
     result = oneslot("verify", path, *arguments, "--json")
     assert result.status == 1, result
-    return result.json["error"]
+    return result.error
 
 
 class TestKeys:
@@ -151,9 +151,9 @@ class TestKeys:
         # The bare form, behind an object of its own with the curve.
         openssl.ok("ecparam", "-name", "prime256v1", "-genkey", "-out", tmp_path / "bare.pem")
         assert (tmp_path / "bare.pem").read_text().startswith("-----BEGIN EC PARAMETERS-----")
-        oneslot.ok("keygen", "--from", tmp_path / "bare.pem", "--public", tmp_path / "pub.pem")
+        oneslot.ok("keygen", "--from", tmp_path / "bare.pem", "--public", tmp_path / "bare.pub.pem")
         expected = openssl.ok("pkey", "-in", tmp_path / "bare.pem", "-pubout").out
-        assert (tmp_path / "pub.pem").read_text() == expected
+        assert (tmp_path / "bare.pub.pem").read_text() == expected
 
     def test_the_hash_of_a_key_is_that_of_its_der(self, oneslot, keys, package):
         der = base64.b64decode("".join((keys / "ours.pub.pem").read_text().splitlines()[1:-1]))
@@ -177,16 +177,16 @@ class TestKeys:
             oneslot.ok("verify", tmp_path / "p.osp", "--key", public)
             assert "not its passphrase" in oneslot(*pack, tmp_path / "wrong").err
 
-    @pytest.mark.parametrize("content", [
-        b"", b"no key\n", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
-        b"-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n",
-        b"-----BEGIN PRIVATE KEY-----\nMEEC\n", b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-        b"-----BEGIN PRIVATE KEY-----\n" + b"A" * 64 + b"\n" * 1 + (b"A" * 64 + b"\n") * 200
-        + b"-----END PRIVATE KEY-----\n"])
-    def test_what_is_no_key_is_refused(self, oneslot_sanitized, package, tmp_path, content):
+    @pytest.mark.parametrize("content, said", [
+        (b"", "no"), (b"no key\n", "no"), (b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", "no"),
+        (b"-----BEGIN PRIVATE KEY-----\n!\n-----END PRIVATE KEY-----\n", "its PEM text is damaged"),
+        (b"-----BEGIN PRIVATE KEY-----\nMEEC\n", "its PEM text is cut short"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "it holds a certificate alone, no key"),
+        (b"-----BEGIN PRIVATE KEY-----\n" + (b"A" * 64 + b"\n") * 201 + b"-----END PRIVATE KEY-----\n", "no")])
+    def test_what_is_no_key_is_refused(self, oneslot_sanitized, package, tmp_path, content, said):
         (tmp_path / "k.pem").write_bytes(content)
         result = oneslot_sanitized("verify", package, "--key", tmp_path / "k.pem")
-        assert result.status == 1 and "k.pem: no" in result.err, result
+        assert result.status == 1 and f"k.pem: {said}" in result.err, result
 
     def test_a_key_on_another_curve_or_off_the_curve_is_refused(self, oneslot, openssl, package, tmp_path, keys):
         openssl.ok("ecparam", "-name", "secp384r1", "-genkey", "-noout", "-out", tmp_path / "384.pem")
@@ -341,7 +341,7 @@ class TestVerify:
         path = tmp_path / "p"
         path.write_bytes(parts.bytes())
         assert refusal(oneslot, path, "--key", keys / "ours.pub.pem") == "PACKAGE_HASH"
-        assert oneslot("info", path, "--json").json["error"] == "PACKAGE_HASH"
+        assert oneslot("info", path, "--json").error == "PACKAGE_HASH"
         path.write_bytes(parts.reseal())
         assert refusal(oneslot, path, "--key", keys / "ours.pub.pem") == "PACKAGE_SIGNATURE"
         assert refusal(oneslot, path) == "IMAGE_SHA256"

@@ -11,6 +11,7 @@
 #include "bearssl.h"
 #include "lfs.h"
 #include "oneslot/package.h"
+#include "oneslot/source.h"
 
 #define REGION_SIZE 0x10000u
 #define FILE_MAX    8192u

@@ -5,12 +5,13 @@ import re
 import shlex
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, Program
-from peers import BEARSSL_FLAGS, CC, CORE, FAMILIES, MD5, SANITIZE, STRICT, TABLE
+from conftest import BUILD, ROOT, Program
+from peers import BEARSSL_FLAGS, CC, CORE, CXX, FAMILIES, MD5, SANITIZE, SAVE, STRICT, TABLE
 
 ROOM = ROOT / "tests" / "ports"
 STAND_INS = f"-I{ROOM / 'include'}"
@@ -36,18 +37,21 @@ def library_sources():
     return sorted(path for path in (ROOT / "src").rglob("*") if path.suffix in (".c", ".cpp"))
 
 
-def compile_all(sources, folder, flags, cc=CC, cxx="c++"):
-    objects = []
-    for index, source in enumerate(sources):
-        plus = source.suffix in (".cpp", ".ino")
-        command = [cxx if plus else cc, "-std=gnu++11" if plus else "-std=gnu11", *flags, "-c"]
-        objects.append(folder / f"{index}-{source.name}.o")
-        subprocess.run([*command, *(["-x", "c++"] if plus else []), source, "-o", objects[-1]], check=True)
-    return objects
+def compile_one(source, result, flags, cc=CC, cxx=CXX):
+    plus = source.suffix in (".cpp", ".ino")
+    command = [*cxx, "-std=gnu++11", *flags, "-x", "c++"] if plus else [*cc, "-std=gnu11", *flags]
+    subprocess.run([*command, "-c", source, "-o", result], check=True)
+    return result
+
+
+def compile_all(sources, folder, flags, cc=CC, cxx=CXX):
+    results = [folder / f"{index}-{source.name}.o" for index, source in enumerate(sources)]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda source, result: compile_one(source, result, flags, cc, cxx), sources, results))
 
 
 def link(folder, objects):
-    subprocess.run(["c++", *SANITIZE, *objects, "-o", folder / "program"], check=True)
+    subprocess.run([*CXX, *SANITIZE, *objects, "-o", folder / "program"], check=True)
     return Program(folder / "program")
 
 
@@ -64,12 +68,10 @@ def sketch(folder, platform, *more):
     example = ROOT / "examples" / "ArduinoUpgrade" / "ArduinoUpgrade.ino"
     # Arduino puts this line before every sketch.
     flags_of_sketch = [*flags, "-include", "Arduino.h"]
-    hashes = BEARSSL_FLAGS if platform == "esp32" else []  # for the stand-in of the ROM's MD5 alone
-    objects = compile_all(library_sources(), folder / "library", [*flags, *hashes])
+    # BearSSL is for the stand-in of the ROM's MD5 alone.
+    objects = compile_all(library_sources(), folder / "library", [*flags, *BEARSSL_FLAGS])
     objects += compile_all([example], folder, flags_of_sketch) + device(folder, "arduino.cpp", *more)
-    if platform == "esp32":
-        # The core's own otadata is in the library already; its peer of the boot loader uses it.
-        objects += compile_all(MD5, folder, [*SANITIZE, *BEARSSL_FLAGS, "-w"])
+    objects += compile_all(MD5, folder, [*SANITIZE, *BEARSSL_FLAGS, "-w"])
     return link(folder, objects)
 
 
@@ -180,7 +182,7 @@ def named(path):
 
 def test_the_library_takes_just_what_an_application_links():
     taken = {name for source in library_sources() for name in named(source)}
-    core = {f"core/{name}.c" for name in CORE + TABLE if name != "md5"}
+    core = {f"core/{name}.c" for name in CORE + TABLE + SAVE if name != "md5"}
     assert taken == core | {"ports/esp_idf.c", "ports/esp8266_arduino.cpp"}
     assert set(component()["SRCS"]) == core | {"ports/esp_idf.c"}
 
@@ -188,7 +190,7 @@ def test_the_library_takes_just_what_an_application_links():
 def test_each_line_of_the_library_s_sources_only_takes_one_file_of_its_own_name():
     for path in [*library_sources(), *(ROOT / "src" / "oneslot").glob("*.h")]:
         lines = [line for line in path.read_text().splitlines() if not re.fullmatch(r"#ifdef ARDUINO_ARCH_\w+|#endif", line)]
-        assert len(lines) == 1, path
+        assert len(lines) == 1 and (len(path.read_text().splitlines()) == 1 or path.parent.name == "ports"), path
         (taken,) = named(path)
         assert Path(taken).name == path.name and (ROOT / taken).is_file()
 
@@ -202,16 +204,24 @@ def version():
 
 
 def component_manifest():
-    """The manifest's plain values and lists; it uses no more of YAML than that."""
-    found, key = {}, None
+    """The manifest's plain values and lists, a list of a list's part under the part's name ("files.include"); it uses
+    no more of YAML than that."""
+    found, key, part = {}, None, None
     for line in (ROOT / "idf_component.yml").read_text().splitlines():
         if match := re.fullmatch(r"(\w+): *(.*)", line):
-            key = match[1]
+            key = part = match[1]
             found[key] = match[2].strip('"') or []
+        elif match := re.fullmatch(r"  (\w+):", line):
+            part = f"{key}.{match[1]}"
+            found[part] = []
         elif match := re.fullmatch(r" +- (.*)", line):
-            if isinstance(found[key], list):
-                found[key].append(match[1].strip('"'))
+            found[part].append(match[1].strip('"'))
     return found
+
+
+def test_the_component_leaves_out_all_that_it_does_not_name():
+    assert component_manifest()["files.exclude"] == ["**/*"]
+    assert "**/*" not in component_manifest()["files.include"]
 
 
 def test_all_manifests_tell_the_same_version_and_license():
@@ -270,10 +280,10 @@ RISCV = ["riscv64-unknown-elf-gcc", "riscv64-unknown-elf-g++", "-march=rv32imc",
 @pytest.mark.parametrize("target", [XTENSA, RISCV], ids=lambda target: target[0].split("-")[0])
 def test_what_the_component_ships_compiles_by_itself_for_the_chips(target, tmp_path):
     package = tmp_path / "package"
-    shipped(component_manifest()["files"], package)
+    shipped(component_manifest()["files.include"], package)
     includes = [f"-I{package / path}" for path in component()["INCLUDE_DIRS"]]
     flags = [*target[2:], "-Os", *STRICT, *NO_LIBRARY, STAND_INS, *includes, *BEARSSL_FLAGS]
-    assert compile_all([package / path for path in component()["SRCS"]], tmp_path, flags, cc=target[0])
+    assert compile_all([package / path for path in component()["SRCS"]], tmp_path, flags, cc=target[:1])
 
 
 @pytest.mark.parametrize("target, platform", [(XTENSA, "esp8266"), (RISCV, "esp32")], ids=["xtensa", "riscv64"])
@@ -284,4 +294,102 @@ def test_what_the_library_ships_compiles_by_itself_for_the_chips(target, platfor
              f"-I{package / 'src'}", *BEARSSL_FLAGS]
     # There is no C++ library for the chips here: what is C++ is compiled for the host, in the tests above.
     sources = [package / path.relative_to(ROOT) for path in library_sources() if path.suffix == ".c"]
-    assert compile_all(sources, tmp_path, flags, cc=target[0])
+    assert compile_all(sources, tmp_path, flags, cc=target[:1])
+
+
+### Each package by itself: its headers, its functions ###
+
+
+def copy_component(folder):
+    shipped(component_manifest()["files.include"], folder)
+    return [folder / path for path in component()["SRCS"]], [f"-I{folder / path}" for path in component()["INCLUDE_DIRS"]]
+
+
+def copy_library(platform):
+    def copy(folder):
+        shipped(json.loads((ROOT / "library.json").read_text())["export"]["include"], folder)
+        sources = [folder / path.relative_to(ROOT) for path in library_sources()]
+        return sources, [f"-I{folder / 'src'}", f"-DARDUINO_ARCH_{platform.upper()}"]
+
+    return copy
+
+
+def repository(folder):
+    """Not a package: all of include/, for whoever takes the engine itself and littlefs."""
+    (folder / "include").symlink_to(ROOT / "include")
+    return [], [f"-I{folder / 'include'}", "-isystem", BUILD / "deps" / "littlefs"]
+
+
+PACKAGES = {"esp-idf": copy_component, "arduino-esp8266": copy_library("esp8266"), "arduino-esp32": copy_library("esp32")}
+LANGUAGES = {"C": ".c", "C++": ".cpp"}
+
+
+def headers(flags):
+    """What `#include "oneslot/..."` reaches with these flags."""
+    (folder,) = [Path(str(flag)[2:]) for flag in flags if str(flag).startswith("-I")]
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.glob("oneslot/*.h"))
+    assert "oneslot/oneslot.h" in found
+    return found
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", [*PACKAGES, "repository"])
+def test_each_header_compiles_alone(name, language, tmp_path):
+    _, flags = {**PACKAGES, "repository": repository}[name](tmp_path)
+    alone = []
+    for header in headers(flags):
+        alone.append(tmp_path / (Path(header).stem + LANGUAGES[language]))
+        # Twice: the guard holds.
+        alone[-1].write_text(f'#include "{header}"\n#include "{header}"\n')
+    assert compile_all(alone, tmp_path, [*STRICT, "-Wpedantic", *flags])
+
+
+def functions(folder, flags):
+    """Every function that the headers declare, told by the compiler."""
+    source, told = folder / "all.c", folder / "all.told"
+    source.write_text("".join(f'#include "{header}"\n' for header in headers(flags)))
+    subprocess.run([*CC, *flags, "-fsyntax-only", "-aux-info", told, source], check=True)
+    found = re.findall(r"\b(oneslot_\w+) \((?!\*)", told.read_text())
+    for header in headers(flags):  # a declaration by the function's type alone is not told
+        found += re.findall(r"^oneslot_\w+ (oneslot_\w+);$", (ROOT / "include" / header).read_text(), re.M)
+    return sorted(set(found))
+
+
+def caller(folder, flags, suffix):
+    """A program that needs every function of the headers. It does nothing when it is run."""
+    names = functions(folder, flags)
+    assert {"oneslot_save", "oneslot_request", "oneslot_port_open", "oneslot_pack", "oneslot_layout_from_table"} <= set(names)
+    source = folder / f"caller{suffix}"
+    lines = [f'#include "{header}"' for header in headers(flags)]
+    lines += ["typedef void call(void);", "call *volatile needed[] = {", *(f"    (call *){name}," for name in names), "};"]
+    lines += ["void app_main(void);" if suffix == ".c" else 'extern "C" void app_main(void);', "void app_main(void) {",
+              "    (void)needed[0];", "}"]
+    source.write_text("\n".join(lines) + "\n")
+    return source
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_caller_of_every_function_links(name, language, tmp_path):
+    for folder in ("package", "objects", "caller"):
+        (tmp_path / folder).mkdir()
+    sources, flags = PACKAGES[name](tmp_path / "package")
+    includes = [*STRICT, *SANITIZE, STAND_INS, *flags]
+    # BearSSL is for the stand-in of the ROM's MD5 alone.
+    objects = compile_all(sources, tmp_path / "objects", [*includes, *BEARSSL_FLAGS])
+    objects += compile_all([caller(tmp_path / "caller", flags, LANGUAGES[language])], tmp_path / "caller",
+                           [*includes, "-Wno-cast-function-type"])
+    more = {"esp-idf": ["esp_idf.c"], "arduino-esp8266": ["arduino.cpp"], "arduino-esp32": ["arduino.cpp", "esp_idf.c"]}
+    (tmp_path / "device").mkdir()
+    objects += device(tmp_path / "device", *more[name], "app.c" if name == "esp-idf" else "app_sketch.cpp")
+    objects += compile_all(MD5, tmp_path, [*SANITIZE, *BEARSSL_FLAGS, "-w"])
+    assert link(tmp_path, objects)
+
+
+def test_the_packages_hold_the_headers_of_the_application_and_no_others(tmp_path):
+    for copy in PACKAGES.values():
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        _, flags = copy(folder)
+        shims = {Path(header).name for header in headers(flags)}
+        assert shims == {path.name for path in (folder / "include" / "oneslot").iterdir()}
+        assert shims == {path.name for path in (ROOT / "src" / "oneslot").iterdir()}

@@ -43,7 +43,7 @@ class Device:
         self.file_system = self.asked[self.start:self.start + self.size]
 
     def run(self, *arguments):
-        return self.oneslot("run", "--json", "--timeout", "100", *arguments, self.flash).json
+        return self.oneslot("run", "--json", "--timeout", "1000", *arguments, self.flash).json
 
     def expect_new(self):
         report = self.run("--expect", self.new)
@@ -101,7 +101,7 @@ class Example:
         self.fresh = self.flash.read_bytes()
 
     def run(self, *arguments, until="status: upgraded"):
-        return self.oneslot("run", "--json", "--timeout", "30", "--go", "--until", until, *arguments, self.flash).json
+        return self.oneslot("run", "--json", "--timeout", "1000", "--go", "--until", until, *arguments, self.flash).json
 
     def expect_upgraded(self):
         report = self.run()
@@ -154,6 +154,6 @@ def test_an_application_that_does_not_confirm_makes_way_for_the_fallback(oneslot
 def test_esptool_accepts_the_example(example, build, version):
     chip = example.chip
     image = build / chip / f"firmware-v{version}.bin"
-    done = subprocess.run([sys.executable, "-m", "esptool", "--chip", chip, "image_info", image],
+    done = subprocess.run([sys.executable, "-m", "esptool", "--chip", chip, "image-info", image],
                           capture_output=True, text=True, check=True)
     assert done.stdout.count("(valid)") == 2 and "Project name: oneslot_example" in done.stdout, done.stdout

@@ -264,7 +264,7 @@ static void a_user1_image_is_saved_without_the_boot_loader_before_it(void **stat
     br_sha256_out(&sha256, oneslot.record.installed);
     oneslot.record.installed_kind = ONESLOT_IMAGE_USER1;
     oneslot.record.installed_size = 0x5000;
-    memcpy(&oneslot.record.header, user1, sizeof oneslot.record.header);
+    memcpy(&oneslot.record.installed_header, user1, sizeof oneslot.record.installed_header);
     assert_int_equal(oneslot_journal_append(&journal, &oneslot.record, NULL), ONESLOT_ERROR_NONE);
     own_header();
     assert_int_equal(save(&file, true, 4096), ONESLOT_ERROR_NONE);
@@ -299,7 +299,7 @@ static void installing(struct oneslot_record *record) {
 }
 
 static void another_header(struct oneslot_record *record) {
-    record->header ^= 0x10000u;
+    record->installed_header ^= 0x10000u;
 }
 
 static void no_change(struct oneslot_record *record) {
@@ -602,7 +602,8 @@ static void go_there_and_back(const struct there *there) {
     assert_int_equal(oneslot_open(&oneslot, &flash), ONESLOT_ERROR_NONE);
     assert_int_equal(oneslot_request(&oneslot, "/new.bin", &options), ONESLOT_ERROR_NONE);
     assert_int_equal(sim_power_on(&device), SIM_APPLICATION);
-    assert_int_equal(sim_runs(&device), SIM_RUNS_NEW);
+    // What could not be put back is found out before anything is touched.
+    assert_int_equal(sim_runs(&device), there->changed ? SIM_RUNS_OLD : SIM_RUNS_NEW);
     uint32_t cut = 0;
     while (assert_comes_back_after(&device, there, cut)) {
         cut += cut < 20 ? 1 : 9; // Nearly all operations program a page of the image.
@@ -620,8 +621,8 @@ static void what_was_saved_is_put_back_after_a_trial_that_nobody_confirmed(void 
         {"a plain image", .plain = true, .runs = SIM_RUNS_OLD, .outcome = ONESLOT_ERROR_TRIAL_EXPIRED},
         {"a plain image that proves nothing", .plain = true, .unproven = true, .runs = SIM_RUNS_OLD,
          .outcome = ONESLOT_ERROR_TRIAL_EXPIRED},
-        {"another one", .plain = true, .unproven = true, .changed = true, .runs = SIM_RUNS_NEW,
-         .outcome = ONESLOT_ERROR_IMAGE_UNPROVEN},
+        {"another one", .plain = true, .unproven = true, .changed = true, .runs = SIM_RUNS_OLD,
+         .outcome = ONESLOT_ERROR_WAY_BACK},
         {"cuts", .cut = true, .runs = SIM_RUNS_OLD, .outcome = ONESLOT_ERROR_TRIAL_EXPIRED},
         {"cuts, nothing proven", .plain = true, .unproven = true, .cut = true, .runs = SIM_RUNS_OLD,
          .outcome = ONESLOT_ERROR_TRIAL_EXPIRED},

@@ -36,11 +36,14 @@ $(BUILD)/asan/tests/test_self_update: $(call asan_objects,host/pack/build.c)
 TEST_PROGRAMS += $(HOST_TESTS) $(ASAN_TESTS) $(if $(wildcard host/host.mk),$(BUILD)/asan/oneslot)
 
 RUN_TESTS = ONESLOT_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/run --build $(BUILD) \
-    --fuzz-seconds $(FUZZ_SECONDS) --lint-flags='$(LINT_FLAGS)' \
+    $(if $(filter command%,$(origin FUZZ_SECONDS)),--fuzz-seconds $(FUZZ_SECONDS)) --lint-flags='$(LINT_FLAGS)' \
     --device-flags='$(ESP_CPPFLAGS)'
 
-test: all $(DEPS)/test.mk $(TEST_PROGRAMS) ## Build and run all tests; T=PART for those whose name holds PART
+test: all $(DEPS)/test.mk $(TEST_PROGRAMS) ## Build and run the tests; T=PART for those whose name holds PART
 	@$(RUN_TESTS) $(T)
+
+test-full: all $(DEPS)/test.mk $(TEST_PROGRAMS) ## The same with all that takes long: larger campaigns, a minute of fuzzing each
+	@$(RUN_TESTS) --full $(T)
 
 unit: $(DEPS)/test.mk $(HOST_TESTS) $(ASAN_TESTS) ## Run the unit tests alone
 	@$(RUN_TESTS) unit/

@@ -13,9 +13,6 @@
 #include "rom.h"
 #include "screen.h"
 
-/// Seconds before the next attempt where nothing can be started, or writing cannot go on.
-#define RETRY_SECONDS 5u
-
 /// Never returns.
 void installer_main(void);
 
@@ -41,6 +38,7 @@ static enum oneslot_error serve(void) {
     const struct oneslot_install_port port = {&screen, show_progress, screen_proven, screen_outcome};
     enum oneslot_error reason = ONESLOT_ERROR_NONE;
 
+    install.wait = ONESLOT_WAIT_SECONDS << ONESLOT_WAITS_MAX; // should the flash be encrypted
     if (efuse_flash_encrypted()) {
         return ONESLOT_ERROR_FLASH_ENCRYPTED;
     }
@@ -63,7 +61,7 @@ void installer_main(void) {
         console_text("oneslot: ");
         console_text(oneslot_error_text(reason));
         console_text("\n");
-        pause_seconds(RETRY_SECONDS);
+        pause_seconds(install.wait);
     }
     console_flush();
     for (;;) {

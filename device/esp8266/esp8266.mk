@@ -11,6 +11,10 @@ ESP_CFLAGS := -std=c11 -Os -ffreestanding -mlongcalls -ffunction-sections -fdata
 # For the installer's image, which is compressed: instructions stay in the order in which they were written, so that what
 # was written alike comes out alike, and targets of jumps are not filled up to words.
 ESP_ALIKE_CFLAGS := -fno-schedule-insns2 -mno-target-align
+# For the installer alone: what was tried, and makes its compressed code smaller (each 50 to 400 bytes).
+# Without its knowledge of ranges the compiler warns of values that are set; all other builds look for those that are not.
+ESP_SMALL_CFLAGS := -fno-cse-follow-jumps -fira-algorithm=priority -fno-caller-saves -fno-tree-vrp \
+    -fno-move-loop-invariants -fno-tree-dominator-opts -fno-tree-dse -fno-ipa-sra -Wno-maybe-uninitialized
 # Constants of loader and stage are read as words: no table of jumps, no constant that is an array of bytes.
 ESP_WORDS_CFLAGS := -fno-jump-tables -fno-tree-switch-conversion
 ESP_LDFLAGS := -nostdlib -Wl,--gc-sections -Wl,--fatal-warnings
@@ -20,12 +24,12 @@ ESP_LOADER_SOURCES := $(addprefix $(ESP_ROOM)/, start_loader.S loader.c segments
 ESP_DECODER_SOURCES := core/unpack.c core/unpack_xtensa.c
 # What the installer finds in the stage, and what other chips need.
 ESP_SHARED_SOURCES := $(ESP_DECODER_SOURCES) core/crc32.c $(DEVICE_ROOM)/console.c
-ESP_NOT_HERE := core/unpack_filter.c core/unpack_riscv.c
+ESP_NOT_HERE := core/unpack_filter.c core/unpack_riscv.c core/p256.c
 ESP_STAGE_SOURCES := $(addprefix $(ESP_ROOM)/, start_stage.S stage.c filter.c) $(ESP_SHARED_SOURCES)
 ESP_INSTALLER_SOURCES := $(addprefix $(ESP_ROOM)/, start_installer.S installer.c flash_port.c checksums.c) \
-    $(addprefix $(DEVICE_ROOM)/, screen.c strings.c) \
+    $(addprefix $(DEVICE_ROOM)/, screen.c strings.c p256.c) \
     $(filter-out $(ESP_SHARED_SOURCES) $(ESP_NOT_HERE),$(CORE_SOURCES)) \
-    deps/littlefs/lfs.c $(filter-out deps/bearssl/src/hash/md5.c,$(BEARSSL_SOURCES))
+    deps/littlefs/lfs.c $(filter-out $(addprefix deps/bearssl/src/, hash/md5.c ec/ec_prime_i15.c),$(BEARSSL_SOURCES))
 esp_objects = $(patsubst %,$(ESP)/$(1)/%.o,$(basename $(2)))
 ESP_LOADER_OBJECTS := $(call esp_objects,loader,$(ESP_LOADER_SOURCES))
 ESP_STAGE_OBJECTS := $(call esp_objects,stage,$(ESP_STAGE_SOURCES))
@@ -53,13 +57,18 @@ $(ESP)/$(1).ld: $(ESP_ROOM)/$(1).ld.in $(ESP_ROOM)/memory.h
 	$$(call say,GEN,$$@)
 	$$(Q)$(XCC) -E -P -x c -I$(ESP_ROOM) $$< -o $$@
 endef
-$(eval $(call ESP_RULES,loader,$(ESP_WORDS_CFLAGS)))
+# One sector has to hold it: all its parts are compiled as one.
+ESP_LOADER_CFLAGS := $(ESP_WORDS_CFLAGS) -flto -mno-target-align
+$(eval $(call ESP_RULES,loader,$(ESP_LOADER_CFLAGS)))
 $(eval $(call ESP_RULES,stage,$(ESP_WORDS_CFLAGS) $(ESP_ALIKE_CFLAGS)))
-$(eval $(call ESP_RULES,installer,-flto $(ESP_ALIKE_CFLAGS)))
+$(eval $(call ESP_RULES,installer,-flto $(ESP_ALIKE_CFLAGS) $(ESP_SMALL_CFLAGS)))
+
+# BearSSL's curve code is compiled as a part of it.
+$(ESP)/installer/$(DEVICE_ROOM)/p256.o: ESP_CFLAGS += -isystem $(BEARSSL)/src
 
 $(ESP)/loader.elf: $(ESP_ROOM)/check_loader $(ESP_LOADER_OBJECTS) $(ESP)/loader.ld $(ESP_ROOM)/rom.ld
 	$(call say,LINK,$@)
-	$(Q)$(XCC) $(ESP_LDFLAGS) -T $(ESP)/loader.ld -Wl,-Map=$(@:.elf=.map) $(ESP_LOADER_OBJECTS) -lgcc -o $@
+	$(Q)$(XCC) $(ESP_CFLAGS) $(ESP_LOADER_CFLAGS) $(ESP_LDFLAGS) -T $(ESP)/loader.ld -Wl,-Map=$(@:.elf=.map) $(ESP_LOADER_OBJECTS) -lgcc -o $@
 	$(Q)$(ESP_ROOM)/check_loader $(@:.elf=.map)
 
 $(ESP)/stage.elf: $(ESP_ROOM)/check_loader $(ESP_STAGE_OBJECTS) $(ESP)/stage.ld $(ESP_ROOM)/rom.ld
@@ -74,7 +83,7 @@ $(ESP)/decoder.ld: $(ESP)/stage.elf
 
 $(ESP)/installer.elf: $(ESP_INSTALLER_OBJECTS) $(ESP)/installer.ld $(ESP)/decoder.ld $(ESP_ROOM)/rom.ld
 	$(call say,LINK,$@)
-	$(Q)$(XCC) $(ESP_CFLAGS) -flto $(ESP_ALIKE_CFLAGS) $(ESP_LDFLAGS) -T $(ESP)/installer.ld -T $(ESP)/decoder.ld -Wl,-Map=$(@:.elf=.map) $(ESP_INSTALLER_OBJECTS) -lgcc -o $@
+	$(Q)$(XCC) $(ESP_CFLAGS) -flto $(ESP_ALIKE_CFLAGS) $(ESP_SMALL_CFLAGS) $(ESP_LDFLAGS) -T $(ESP)/installer.ld -T $(ESP)/decoder.ld -Wl,-Map=$(@:.elf=.map) $(ESP_INSTALLER_OBJECTS) -lgcc -o $@
 
 ESP_MKIMAGE := $(DEVICE_ROOM)/mkimage.py
 $(ESP)/loader.bin: $(ESP)/loader.elf $(ESP_MKIMAGE)
@@ -106,7 +115,7 @@ ALL += $(ESP)/loader.bin $(ESP)/installer.bin $(ESP)/sizes.txt
 # What each image takes: printed, and compared with the figures that are kept. The examples add theirs.
 memory_of = $(shell sed -n 's/^\#define $(1) *//p' $(ESP_ROOM)/memory.h)
 ESP_SIZE_OF := \
-    loader:$(ESP)/loader.elf+$(ESP)/stage.elf:$(ESP)/loader.bin:loader_main:$(ESP)/loader+$(ESP)/stage: \
+    loader:$(ESP)/loader.elf+$(ESP)/stage.elf:$(ESP)/loader.bin:loader_main:$(ESP)/loader.elf.ltrans0.ltrans.ci+$(ESP)/stage: \
     stage:$(ESP)/stage.elf::stage_main:$(ESP)/stage: \
     installer:$(ESP)/installer.elf+$(ESP)/stage.elf:$(ESP)/installer.bin:installer_main:$(ESP)/installer.elf.ltrans0.ltrans.ci+$(ESP)/stage:$(call memory_of,INSTALLER_STACK_SIZE)
 ESP_SIZE_NEEDS := $(ESP)/loader.bin $(ESP)/installer.bin

@@ -1,6 +1,7 @@
 /*
  * The installer: runs from RAM alone, so that all of the firmware can be rewritten under it.
  */
+#include "oneslot/boot.h"
 #include "oneslot/install.h"
 #include "oneslot/install_package.h"
 #include "oneslot/self_update.h"
@@ -8,15 +9,6 @@
 #include "flash_port.h"
 #include "rom.h"
 #include "screen.h"
-
-/// Seconds between two attempts to finish what was begun.
-#define RETRY_SECONDS 5u
-
-/// What the loader does next.
-enum next {
-    NEXT_APPLICATION = 0, ///< start the application, without a reset
-    NEXT_RESET = 1,
-};
 
 uint32_t installer_main(const struct oneslot_layout *layout, uint32_t application_broken);
 
@@ -50,15 +42,14 @@ uint32_t installer_main(const struct oneslot_layout *layout, uint32_t applicatio
     install.application_broken = application_broken != 0;
     enum oneslot_error error = oneslot_install_run(&install);
     screen_end_line(&screen);
+    bool stuck = error != ONESLOT_ERROR_NONE && !install.proven && install.record.state == ONESLOT_STATE_INSTALLING;
+    uint32_t seconds = stuck ? oneslot_install_wait(&install) : 0;
     flash_port_close(rom_size);
-    if (error == ONESLOT_ERROR_NONE) {
-        return NEXT_RESET;
-    }
-    if (install.record.state == ONESLOT_STATE_INSTALLING) {
-        // Writing has begun and cannot go on: there is no application to start. Try again, but not in a rush.
-        pause_seconds(RETRY_SECONDS);
-        return NEXT_RESET;
+    if (error == ONESLOT_ERROR_NONE || stuck) {
+        // Where writing has begun and cannot go on there is no application to start. Try again, but not in a rush.
+        pause_seconds(seconds);
+        return ONESLOT_RETURN_RESET;
     }
     // A refusal touched nothing: without a reset in between, one that cannot be written down does not repeat for ever.
-    return NEXT_APPLICATION;
+    return install.proven ? ONESLOT_RETURN_PROVEN : ONESLOT_RETURN_NOTHING;
 }

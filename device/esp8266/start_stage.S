@@ -1,7 +1,7 @@
 /*
  * Entry of the installer's image: uint32_t stage_entry(const struct oneslot_layout *layout, uint32_t
  * application_broken), called by the loader, on whose stack it runs. It goes on with the installer, which it unpacked,
- * as if the loader had called that; or it returns 0: start the application.
+ * as if the loader had called that; or it returns 3: damaged (oneslot/boot.h).
  */
 #include "memory.h"
 
@@ -30,5 +30,5 @@ start:
     jx a4
 
 damaged:
-    movi a2, 0
+    movi a2, 3
     ret

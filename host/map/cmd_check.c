@@ -15,8 +15,9 @@
 static const char HELP[] =
     "oneslot map check: name every rule that a map, a dump or a firmware breaks\n"
     "\n"
-    "usage: oneslot map check MAP.csv|TABLE.bin|FLASH.bin|FIRMWARE.bin|PRESET ... [options]\n"
+    "usage: oneslot map check MAP ... [options]\n"
     "\n"
+    "MAP is a preset ('oneslot map list'), a partition table as CSV or binary, a dump, or a firmware.\n"
     "Of a dump also what it holds: file systems, firmware, Oneslot's own parts, against its map.\n"
     "Of a firmware the map that it implies, on a chip of --flash-size.\n"
     "\n"
@@ -140,21 +141,31 @@ static void write_map(struct json *json, const struct flash_map *map, const stru
     json_object_end(json);
 }
 
-/// One map. `ok` receives whether it breaks no rule; false when it cannot be read.
-static bool check_one(const char *what, const struct options *options, struct json *json, bool *ok) {
+/// What all maps came to.
+struct sum {
+    size_t broken;               ///< maps that break a rule
+    size_t errors;               ///< rules broken, in all of them
+    size_t unread;               ///< what is no map
+    char reason[FLASH_MAP_TEXT]; ///< of the first of these
+};
+
+static void check_one(const char *what, const struct options *options, struct json *json, struct sum *sum) {
     static struct flash_map_finding findings[FLASH_MAP_FINDINGS];
     char reason[FLASH_MAP_TEXT] = "";
     struct flash_map map;
     if (!flash_map_load(&map, what, &options->hints, reason)) {
-        tool_fail(false, ONESLOT_ERROR_NONE, "%s", reason);
+        tool_complain("%s", reason);
+        if (sum->unread++ == 0) {
+            memcpy(sum->reason, reason, sizeof reason);
+        }
         if (options->json) {
             json_object(json, NULL);
             json_string(json, "name", what);
             json_bool(json, "ok", false);
-            json_string(json, "message", reason);
+            json_string(json, "text", reason);
             json_object_end(json);
         }
-        return false;
+        return;
     }
     const struct flash_map_firmware *firmware = options->with_firmware ? &options->firmware : NULL;
     size_t count = flash_map_check_firmware(&map, firmware, findings);
@@ -164,27 +175,49 @@ static bool check_one(const char *what, const struct options *options, struct js
     } else {
         print_map(&map, findings, count, &room);
     }
-    *ok = count_of(findings, count, FLASH_MAP_ERROR) == 0;
+    size_t errors = count_of(findings, count, FLASH_MAP_ERROR);
+    sum->errors += errors;
+    sum->broken += errors > 0;
     flash_map_free(&map);
-    return true;
+}
+
+/// The maps' own objects, which were written into memory before the whole was known to be well or not.
+static void tell_all(const struct sum *sum, const char *maps, size_t length) {
+    char text[FLASH_MAP_TEXT];
+    const char *name = sum->unread > 0 ? "HOST" : sum->broken > 0 ? "RULE_BROKEN" : NULL;
+    struct json json;
+    if (sum->unread > 0) {
+        memcpy(text, sum->reason, sizeof text);
+    } else {
+        snprintf(text, sizeof text, "%zu error%s in %zu map%s", sum->errors, plural(sum->errors), sum->broken,
+                 plural(sum->broken));
+    }
+    tool_json_begin(&json, stdout, name, text);
+    json_array(&json, "maps");
+    fwrite(maps, 1, length, stdout);
+    json.filled = length > 0;
+    json_array_end(&json);
+    tool_json_end(&json);
 }
 
 static int check_all(int argc, char **argv, const struct options *options) {
-    struct json json;
-    bool all = true;
-    if (options->json) {
-        json_begin(&json, stdout);
-        json_array(&json, NULL);
+    char *maps = NULL;
+    size_t length = 0;
+    FILE *memory = open_memstream(&maps, &length);
+    if (memory == NULL) {
+        return tool_fail(options->json, ONESLOT_ERROR_NONE, "memory ran out");
     }
+    // As deep as an array in an object.
+    struct json json = {.out = memory, .depth = 2};
+    struct sum sum = {0};
     for (int index = 0; index < argc; index++) {
-        bool ok = false;
-        all = check_one(argv[index], options, &json, &ok) && ok && all;
+        check_one(argv[index], options, &json, &sum);
     }
-    if (options->json) {
-        json_array_end(&json);
-        json_end(&json);
+    if (fclose(memory) == 0 && options->json) {
+        tell_all(&sum, maps, length);
     }
-    return all ? TOOL_OK : TOOL_FAILED;
+    free(maps);
+    return sum.unread + sum.broken == 0 ? TOOL_OK : TOOL_FAILED;
 }
 
 int cmd_map_check(int argc, char **argv) {
@@ -200,8 +233,6 @@ int cmd_map_check(int argc, char **argv) {
     struct options options = {.hints = {.chip = FLASH_MAP_CHIPS}};
     const char *firmware = NULL;
     char reason[FLASH_MAP_TEXT];
-    argv[0] = "map check";
-    optind = 0;
     for (int option; (option = tool_option(argc, argv, ":hs:", OPTIONS)) != -1;) {
         const char *hint = option == OPTION_CHIP  ? "chip"
                            : option == 's'        ? "flash-size"
@@ -216,8 +247,7 @@ int cmd_map_check(int argc, char **argv) {
         } else if (option == OPTION_JSON) {
             options.json = true;
         } else if (option == 'h') {
-            fputs(HELP, stdout);
-            return TOOL_OK;
+            return tool_help(HELP);
         } else {
             return TOOL_USAGE;
         }

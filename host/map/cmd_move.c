@@ -9,6 +9,7 @@
 #include "host/flash_file.h"
 #include "host/json.h"
 #include "host/map/flash_map.h"
+#include "host/output.h"
 #include "host/size.h"
 #include "host/tool.h"
 
@@ -29,7 +30,7 @@ static const char HELP[] =
     "      --from MAP         the old map; default: the dump's own, or the one that its firmware implies\n"
     "      --drop LABEL       give up what lies in this old region; may be given again\n"
     "  -s, --flash-size SIZE  of the new flash; default: what the new map says\n"
-    "  -o, --output FILE      the image to make\n"
+    "  -o, --output FILE      the image to make; '-': to standard output\n"
     "      --json             the steps as JSON\n"
     "\n"
     "MicroPython finds the end of its file system by the size of the flash. So its presets (sdk1-89000, sdk2-90000 "
@@ -37,9 +38,9 @@ static const char HELP[] =
     "micropython-...) grow with a dump of a larger flash, or to --flash-size: the file system takes the difference.\n"
     "\n"
     "example, for a device that changes from SDK 1 to SDK 2:\n"
-    "  esptool.py read_flash 0 0x100000 dump.bin\n"
+    "  esptool read-flash 0 0x100000 dump.bin\n"
     "  oneslot map move dump.bin --from sdk1-89000 --to sdk2-90000 -o new.bin\n"
-    "  esptool.py write_flash --flash_size keep 0 new.bin\n";
+    "  esptool write-flash --flash-size keep 0 new.bin\n";
 
 struct options {
     const char *dump;
@@ -214,7 +215,7 @@ static void place_text(uint32_t address, uint32_t size, char text[24]) {
 static void report_text(const struct options *options, const struct flash_map *from, const struct flash_map *to,
                         const struct flash_map_steps *steps) {
     char size[24];
-    printf("%s%s%s: %s of flash, from the map '%s' to '%s'\n", tool_colour(stdout, 1), options->output,
+    printf("%s%s%s: %s of flash, from the map '%s' to '%s'\n", tool_colour(stdout, 1), output_name(options->output),
            tool_colour(stdout, 0), size_text(to->flash_size, size), from->name, to->name);
     for (size_t index = 0; index < steps->count; index++) {
         const struct flash_map_step *step = &steps->step[index];
@@ -242,9 +243,7 @@ static void report_text(const struct options *options, const struct flash_map *f
 static void report_json(const struct options *options, const struct flash_map *from, const struct flash_map *to,
                         const struct flash_map_steps *steps) {
     struct json json;
-    json_begin(&json, stdout);
-    json_object(&json, NULL);
-    json_bool(&json, "ok", true);
+    tool_json_begin(&json, stdout, NULL, NULL);
     json_string(&json, "output", options->output);
     json_number(&json, "flash_size", to->flash_size);
     json_string(&json, "from", from->name);
@@ -263,8 +262,7 @@ static void report_json(const struct options *options, const struct flash_map *f
         json_object_end(&json);
     }
     json_array_end(&json);
-    json_object_end(&json);
-    json_end(&json);
+    tool_json_end(&json);
 }
 
 /// What is wrong with the new map as such. The move itself can be done; whether the device likes it is another matter.
@@ -287,10 +285,10 @@ static int move(const struct options *options, const struct flash_map *from, con
     if (!flash_map_move(from, to, &how, &image, steps, reason)) {
         return tool_fail(options->json, ONESLOT_ERROR_MAP_INVALID, "%s: %s", options->dump, reason);
     }
-    bool written = file_replace(options->output, image, to->flash_size);
+    int status = output_write(options->output, OUTPUT_BINARY, image, to->flash_size, options->json);
     free(image);
-    if (!written) {
-        return tool_fail(options->json, ONESLOT_ERROR_NONE, "%s: %s", options->output, strerror(errno));
+    if (status != TOOL_OK) {
+        return status;
     }
     for (size_t index = 0; index < steps->count; index++) {
         if (steps->step[index].kind == FLASH_MAP_STEP_WARNING) {
@@ -319,6 +317,9 @@ static int run(const struct options *options) {
         status = load_to(options, &maps[0], &maps[1]);
     }
     if (status == TOOL_OK) {
+        status = output_claim("map move", "-o", options->output, OUTPUT_BINARY, options->json);
+    }
+    if (status == TOOL_OK) {
         status = move(options, &maps[0], &maps[1], steps);
     }
     flash_map_free(&maps[0]);
@@ -337,12 +338,11 @@ int cmd_map_move(int argc, char **argv) {
     struct options options = {.drop = drop, .hints = {.chip = FLASH_MAP_CHIPS}};
     int status = TOOL_OK;
     int option = 0;
-    optind = 0;
     while (status == TOOL_OK && (option = tool_option(argc, argv, ":o:s:h", LONG_OPTIONS)) != -1 && option != 'h') {
         status = take_option(&options, option, optarg);
     }
     if (status == TOOL_OK && option == 'h') {
-        fputs(HELP, stdout);
+        status = tool_help(HELP);
     } else if (status == TOOL_OK) {
         options.dump = optind < argc ? argv[optind] : NULL;
         status = optind + 1 < argc ? tool_usage("map move", "one dump at a time: '%s' is too many", argv[optind + 1])

@@ -10,13 +10,14 @@
 #include "host/json.h"
 #include "host/map/implied.h"
 #include "host/map/rules.h"
+#include "host/output.h"
 #include "host/size.h"
+#include "host/terminal.h"
 #include "host/tool.h"
 
 /// Room to grow where nothing is said of it, if there is that much.
-#define GROW         0x10000u
-#define NOT_SAID     UINT32_MAX
-#define PICTURE_WIDE 80u
+#define GROW     0x10000u
+#define NOT_SAID UINT32_MAX
 
 static const char HELP[] =
     "oneslot map plan: lay out a flash\n"
@@ -56,6 +57,7 @@ struct plan_request {
     struct flash_map_wishes wishes;
     const char *firmware; ///< as given
     const char *output;
+    const char *format; ///< of the map: for the ESP32 family as the tools of ESP-IDF read it
     bool json;
     uint8_t *bytes; ///< of the firmware's file; NULL for a mere size
     uint32_t size;
@@ -165,7 +167,7 @@ static int check_options(const struct plan_request *request, int argc, char **ar
                           argv[optind]);
     }
     if (request->hints.flash_size == 0) {
-        return tool_usage("map plan", "how large is the flash chip? Give --flash-size ('esptool.py flash_id' tells)");
+        return tool_usage("map plan", "how large is the flash chip? Give --flash-size ('esptool flash-id' tells)");
     }
     if (request->firmware == NULL) {
         return tool_usage("map plan", "how large is the firmware? Give --firmware FILE, or its size");
@@ -258,16 +260,11 @@ static int look_at_firmware(struct plan_request *request) {
 static int fail(const struct plan_request *request, const struct flash_map_finding *finding) {
     if (request->json) {
         struct json json;
-        json_begin(&json, stdout);
-        json_object(&json, NULL);
-        json_bool(&json, "ok", false);
-        json_string(&json, "error", "REFUSED");
+        tool_json_begin(&json, stdout, "REFUSED", finding->text);
         json_string(&json, "rule", finding->rule);
         json_number(&json, "address", finding->address);
         json_number(&json, "bytes", finding->length);
-        json_string(&json, "message", finding->text);
-        json_object_end(&json);
-        json_end(&json);
+        tool_json_end(&json);
     }
     return tool_fail(false, ONESLOT_ERROR_NONE, "%s (rule %s)", finding->text, finding->rule);
 }
@@ -310,13 +307,13 @@ static int write_file(const struct plan_request *request, const struct flash_map
     char *text = NULL;
     size_t length = 0;
     FILE *memory = open_memstream(&text, &length);
-    bool made = memory != NULL && flash_map_export(memory, map, "csv", reason);
+    bool made = memory != NULL && flash_map_export(memory, map, request->format, reason);
     made = memory != NULL && fclose(memory) == 0 && made;
     int status = TOOL_OK;
     if (!made) {
         status = tool_fail(request->json, ONESLOT_ERROR_NONE, "%s", reason);
-    } else if (!file_replace(request->output, (const uint8_t *)text, length)) {
-        status = tool_fail(request->json, ONESLOT_ERROR_NONE, "%s: %s", request->output, strerror(errno));
+    } else {
+        status = output_write(request->output, OUTPUT_TEXT, text, length, request->json);
     }
     free(text);
     return status;
@@ -324,16 +321,16 @@ static int write_file(const struct plan_request *request, const struct flash_map
 
 static int show(const struct plan_request *request, const struct flash_map *map) {
     char reason[FLASH_MAP_TEXT];
-    bool file = request->output != NULL && strcmp(request->output, "-") != 0;
+    bool file = request->output != NULL;
     int status = file ? write_file(request, map) : TOOL_OK;
     if (status != TOOL_OK) {
         return status;
     }
     if (file && !request->json) {
-        flash_map_draw(stdout, map, NULL, PICTURE_WIDE, tool_colour(stdout, 1)[0] != 0);
+        flash_map_draw(stdout, map, NULL, terminal_columns(stdout), tool_colour(stdout, 1)[0] != 0);
         return TOOL_OK;
     }
-    if (!flash_map_export(stdout, map, request->json ? "json" : "csv", reason)) {
+    if (!flash_map_export(stdout, map, request->json ? "json" : request->format, reason)) {
         return tool_fail(request->json, ONESLOT_ERROR_NONE, "%s", reason);
     }
     return TOOL_OK;
@@ -343,6 +340,12 @@ static int make(struct plan_request *request) {
     struct flash_map map;
     struct flash_map_finding refusal;
     int status = look_at_firmware(request);
+    if (status != TOOL_OK) {
+        return status;
+    }
+    if (request->output != NULL) {
+        status = output_claim("map plan", "-o", request->output, OUTPUT_TEXT, request->json);
+    }
     if (status != TOOL_OK) {
         return status;
     }
@@ -361,11 +364,9 @@ static int make(struct plan_request *request) {
 
 int cmd_map_plan(int argc, char **argv) {
     struct plan_request request = {.hints = {.chip = FLASH_MAP_ESP8266}, .wishes = {.grow = NOT_SAID, .oneslot = true}};
-    optind = 0;
     for (int option; (option = tool_option(argc, argv, ":s:f:o:h", LONG_OPTIONS)) != -1;) {
         if (option == 'h') {
-            fputs(HELP, stdout);
-            return TOOL_OK;
+            return tool_help(HELP);
         }
         int status = take_option(&request, option, optarg);
         if (status != TOOL_OK) {
@@ -379,6 +380,7 @@ int cmd_map_plan(int argc, char **argv) {
     request.wishes.chip = request.implied.chip = request.hints.chip;
     request.wishes.flash_size = request.implied.flash_size = request.hints.flash_size;
     request.wishes.sdk = request.hints.sdk;
+    request.format = request.hints.chip == FLASH_MAP_ESP8266 ? "csv-names" : "csv";
     status = make(&request);
     free(request.bytes);
     return status;

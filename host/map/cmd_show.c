@@ -1,20 +1,16 @@
 /*
  * oneslot map show: a picture of a flash map, or of the difference of two.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
-#include "host/file.h"
 #include "host/json.h"
 #include "host/map/picture.h"
 #include "host/map_csv.h"
+#include "host/output.h"
 #include "host/size.h"
+#include "host/terminal.h"
 #include "host/tool.h"
-
-#define WIDTH_DEFAULT 80u
 
 static const char HELP[] =
     "oneslot map show: draw a flash map\n"
@@ -27,7 +23,7 @@ static const char HELP[] =
     "\n"
     "      --diff              draw two maps side by side, and say what moves, grows, shrinks, comes and goes\n"
     "      --svg FILE          write an SVG picture ('-': to standard output) instead of text\n"
-    "      --width N           columns of the text, 60 to 240 (default: the terminal's, else 80)\n"
+    "      --width N           columns of the text, 40 to 240 (default: the terminal's, else 80)\n"
     "      --json              regions, free gaps and changes as JSON\n"
     "      --chip CHIP         the chip, where the map does not say it (esp8266, esp32, esp32c3, ...)\n"
     "  -s, --flash-size SIZE   the size of the flash, where the map does not say it\n"
@@ -48,14 +44,6 @@ struct show {
     bool json;
     struct flash_map_hints hints;
 };
-
-static unsigned terminal_width(void) {
-    struct winsize size;
-    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-        return size.ws_col;
-    }
-    return WIDTH_DEFAULT;
-}
 
 static bool number(const char *text, uint32_t least, uint32_t most, uint32_t *value) {
     return size_parse(text, value) && *value >= least && *value <= most;
@@ -78,7 +66,6 @@ static int options(struct show *show, int argc, char **argv) {
     const char *name;
     char reason[FLASH_MAP_TEXT];
     bool diff = false;
-    optind = 0;
     for (int option; (option = tool_option(argc, argv, ":hs:", OPTIONS)) != -1;) {
         switch (option) {
         case 'd':
@@ -106,7 +93,7 @@ static int options(struct show *show, int argc, char **argv) {
             show->json = true;
             break;
         case 'h':
-            fputs(HELP, stdout);
+            tool_help(HELP);
             return -1;
         default:
             return TOOL_USAGE;
@@ -186,9 +173,7 @@ static void show_json(const struct flash_map *map, const struct flash_map *other
     struct picture two;
     struct json json;
     picture_make(&one, map);
-    json_begin(&json, stdout);
-    json_object(&json, NULL);
-    json_bool(&json, "ok", true);
+    tool_json_begin(&json, stdout, NULL, NULL);
     json_picture(&json, &one);
     if (other != NULL) {
         picture_make(&two, other);
@@ -197,25 +182,19 @@ static void show_json(const struct flash_map *map, const struct flash_map *other
         json_object_end(&json);
         json_changes(&json, &one, &two);
     }
-    json_object_end(&json);
-    json_end(&json);
+    tool_json_end(&json);
 }
 
 static int show_svg(const struct show *show, const struct flash_map *map, const struct flash_map *other) {
-    if (strcmp(show->svg, "-") == 0) {
-        bool drawn = flash_map_draw_svg(stdout, map, other) && fflush(stdout) == 0;
-        return drawn ? TOOL_OK : tool_fail(false, ONESLOT_ERROR_NONE, "cannot write: %s", strerror(errno));
-    }
     char *text = NULL;
     size_t length = 0;
     FILE *memory = open_memstream(&text, &length);
     bool drawn = memory != NULL && flash_map_draw_svg(memory, map, other);
     drawn = memory != NULL && fclose(memory) == 0 && drawn;
-    drawn = drawn && file_replace(show->svg, (const uint8_t *)text, length);
-    int error = errno;
+    int status = drawn ? output_write(show->svg, OUTPUT_TEXT, text, length, show->json)
+                       : tool_fail(show->json, ONESLOT_ERROR_NONE, "memory ran out");
     free(text);
-    return drawn ? TOOL_OK
-                 : tool_fail(show->json, ONESLOT_ERROR_NONE, "cannot write '%s': %s", show->svg, strerror(error));
+    return status;
 }
 
 static int show_maps(const struct show *show, const struct flash_map *map, const struct flash_map *other) {
@@ -232,13 +211,16 @@ static int show_maps(const struct show *show, const struct flash_map *map, const
 }
 
 int cmd_map_show(int argc, char **argv) {
-    struct show show = {.width = terminal_width(), .hints = {.chip = FLASH_MAP_CHIPS}};
+    struct show show = {.width = terminal_columns(stdout), .hints = {.chip = FLASH_MAP_CHIPS}};
     int status = options(&show, argc, argv);
     if (status != TOOL_OK) {
         return status < 0 ? TOOL_OK : status;
     }
-    if (show.json && show.svg != NULL && strcmp(show.svg, "-") == 0) {
-        return tool_usage("map show", "--json and --svg - both write to standard output");
+    if (show.svg != NULL) {
+        status = output_claim("map show", "--svg", show.svg, OUTPUT_TEXT, show.json);
+        if (status != TOOL_OK) {
+            return status;
+        }
     }
     char reason[FLASH_MAP_TEXT];
     struct flash_map map;

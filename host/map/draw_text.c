@@ -9,8 +9,10 @@
 /// Rows get what a wide terminal has room for.
 #define WIDTH_KIND    76u
 #define WIDTH_SECTORS 90u
-#define KEYS          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-#define KEY_FREE      '.'
+/// Below it a region's name has a line of its own.
+#define WIDTH_ONE_LINE 60u
+#define KEYS           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+#define KEY_FREE       '.'
 /// Overlaps told of one region: a hostile table has hundreds, and the check names more.
 #define FAULTS_TOLD 3u
 #define KEY_OVERLAP '!'
@@ -227,6 +229,9 @@ static bool has_share(const struct page *page) {
 }
 
 static void table_head(const struct page *page) {
+    if (page->width < WIDTH_ONE_LINE) {
+        return;
+    }
     set(page, COLOURS[PICTURE_FREE]);
     fprintf(page->out, "  %-*s %-*s %9s", page->digits + 2, "from", page->digits + 2, "up to", "size");
     fputs(page->width >= WIDTH_SECTORS ? " sectors" : "", page->out);
@@ -241,6 +246,9 @@ static void row(const struct page *page, const struct lettered *map, unsigned in
     char range[80];
     range_text(page, span, range, sizeof range);
     key(page, span, map->key[index]);
+    if (page->width < WIDTH_ONE_LINE) {
+        fprintf(page->out, " %s\n ", span->label);
+    }
     fprintf(page->out, " %s", range);
     if (page->width >= WIDTH_SECTORS) {
         fprintf(page->out, " %7llu", (unsigned long long)(size / ONESLOT_SECTOR_SIZE));
@@ -250,7 +258,9 @@ static void row(const struct page *page, const struct lettered *map, unsigned in
     } else if (has_share(page)) {
         fprintf(page->out, " %6s", "-");
     }
-    if (page->width < WIDTH_KIND || span->kind == PICTURE_FREE) {
+    if (page->width < WIDTH_ONE_LINE) {
+        fputc('\n', page->out);
+    } else if (page->width < WIDTH_KIND || span->kind == PICTURE_FREE) {
         fprintf(page->out, "  %s\n", span->label);
     } else {
         fprintf(page->out, "  %-16s  %s\n", span->label, picture_kind_text(span->kind));
@@ -285,6 +295,10 @@ static void faults(const struct page *page, const struct picture *picture, unsig
 
 static void xip_line(const struct page *page) {
     static const char TEXT[] = "- 0x100000: end of the first MiB, the XIP window ";
+    if (page->width < WIDTH_ONE_LINE) {
+        paragraph(page, 0, TEXT);
+        return;
+    }
     fputs(TEXT, page->out);
     for (size_t column = sizeof TEXT - 1; column < page->width; column++) {
         fputc('-', page->out);
@@ -387,6 +401,13 @@ static void change_row(const struct page *page, const struct picture_change *cha
         reset(page);
         return;
     }
+    if (page->width < WIDTH_ONE_LINE) {
+        fprintf(page->out, " %s\n%5s%s\n%5s%s\n", span->label, "", from, "-> ", to);
+        set(page, colour);
+        paragraph(page, 5, text);
+        reset(page);
+        return;
+    }
     if (page->width >= 20 + 2 * (unsigned)range + 1) {
         fprintf(page->out, " %-16s %-*s  %s\n", span->label, range, from, to);
     } else {
@@ -415,6 +436,7 @@ static void draw_two(const struct page *page, struct lettered *from, struct lett
     struct picture_change changes[2 * PICTURE_SPANS];
     struct picture_scale scale;
     char line[200];
+    char summary[220];
     unsigned count = picture_changes(&from->picture, &to->picture, changes);
     letter_changes(from, to, changes, count);
     picture_scale_make(&scale, &from->picture, &to->picture);
@@ -433,8 +455,8 @@ static void draw_two(const struct page *page, struct lettered *from, struct lett
     gap_rows(page, &from->picture, "free before:");
     gap_rows(page, &to->picture, "free after:");
     picture_changes_summary(changes, count, line, sizeof line);
-    fputs("regions: ", page->out);
-    paragraph(page, 0, line);
+    snprintf(summary, sizeof summary, "regions: %s", line);
+    paragraph(page, 0, summary);
 }
 
 void flash_map_draw(FILE *out, const struct flash_map *map, const struct flash_map *other, unsigned width,

@@ -8,6 +8,7 @@
 #include "host/map/flash_map.h"
 #include "host/map_csv.h"
 #include "host/size.h"
+#include "host/tool.h"
 
 /// The ESP8266's window on its first megabyte of flash.
 #define WINDOW        0x40200000u
@@ -44,7 +45,7 @@ static void write_title(FILE *out, const struct flash_map *map, const char *begi
     fprintf(out, "%sFlash map %s%s%s%s\n", begin, map->name, map->note[0] != 0 ? ": " : "", map->note, end);
 }
 
-static void export_csv(FILE *out, const struct flash_map *map) {
+static void export_title(FILE *out, const struct flash_map *map) {
     char flash[24];
     write_title(out, map, "# ", "");
     fprintf(out, "# oneslot: chip=%s flash=%s", flash_map_chip_text(map->chip), flash_text(map->flash_size, flash));
@@ -58,6 +59,15 @@ static void export_csv(FILE *out, const struct flash_map *map) {
         fprintf(out, " irom=0x%x", map->irom);
     }
     fputc('\n', out);
+}
+
+static void export_csv(FILE *out, const struct flash_map *map) {
+    export_title(out, map);
+    map_csv_write_numbers(&map->map, out);
+}
+
+static void export_csv_names(FILE *out, const struct flash_map *map) {
+    export_title(out, map);
     map_csv_write(&map->map, out);
 }
 
@@ -208,8 +218,7 @@ static bool export_micropython(FILE *out, const struct flash_map *map, char *rea
 static void export_json(FILE *out, const struct flash_map *map) {
     char text[8];
     struct json json;
-    json_begin(&json, out);
-    json_object(&json, NULL);
+    tool_json_begin(&json, out, NULL, NULL);
     json_string(&json, "name", map->name);
     json_string(&json, "note", map->note);
     json_string(&json, "chip", flash_map_chip_text(map->chip));
@@ -231,8 +240,7 @@ static void export_json(FILE *out, const struct flash_map *map) {
         json_object_end(&json);
     }
     json_array_end(&json);
-    json_object_end(&json);
-    json_end(&json);
+    tool_json_end(&json);
 }
 
 static const struct {
@@ -240,8 +248,13 @@ static const struct {
     void (*write)(FILE *out, const struct flash_map *map);
     bool (*try_write)(FILE *out, const struct flash_map *map, char *reason); ///< where a map may lack something
 } FORMATS[] = {
-    {"csv", export_csv, NULL},       {"bin", export_bin, NULL},     {"ld", NULL, export_ld},
-    {"header", export_header, NULL}, {"cmake", export_cmake, NULL}, {"micropython", NULL, export_micropython},
+    {"csv", export_csv, NULL},
+    {"csv-names", export_csv_names, NULL},
+    {"bin", export_bin, NULL},
+    {"ld", NULL, export_ld},
+    {"header", export_header, NULL},
+    {"cmake", export_cmake, NULL},
+    {"micropython", NULL, export_micropython},
     {"json", export_json, NULL},
 };
 
@@ -257,5 +270,6 @@ bool flash_map_export(FILE *out, const struct flash_map *map, const char *format
         }
         return ferror(out) ? flash_map_refuse(reason, "it could not be written") : true;
     }
-    return flash_map_refuse(reason, "there is no format '%s': csv, bin, ld, header, cmake, micropython, json", format);
+    return flash_map_refuse(
+        reason, "there is no format '%s': csv, csv-names, bin, ld, header, cmake, micropython, json", format);
 }

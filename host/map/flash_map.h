@@ -212,8 +212,8 @@ bool flash_map_draw_svg(FILE *out, const struct flash_map *map, const struct fla
 
 /* Export (host/map/export.c). */
 
-/// "csv", "bin", "ld", "header", "cmake", "micropython", "json". Returns false with the reason for an unknown format or
-/// a map that has not what it needs.
+/// "csv", "csv-names", "bin", "ld", "header", "cmake", "micropython", "json". Returns false with the reason for an
+/// unknown format or a map that has not what it needs.
 bool flash_map_export(FILE *out, const struct flash_map *map, const char *format, char *reason);
 
 /* Moving a device to another map (host/map/move.c). */

@@ -329,7 +329,7 @@ static bool check_journal(const struct move *move, const struct oneslot_layout *
     }
     if (record.state == ONESLOT_STATE_INSTALLING) {
         return flash_map_refuse(move->reason, "an upgrade to %.*s is under way on this device: let it finish first",
-                                (int)sizeof record.path, record.path);
+                                (int)sizeof record.source, record.source);
     }
     if (record.installer != 0 || record.installer_before != 0) {
         return flash_map_refuse(

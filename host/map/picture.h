@@ -60,7 +60,7 @@ const char *picture_size_text(uint64_t bytes, char text[24]);
 void picture_clean(char *to, size_t room, const char *from);
 
 /// Columns of a text picture.
-#define PICTURE_WIDTH_MIN 60u
+#define PICTURE_WIDTH_MIN 40u
 #define PICTURE_WIDTH_MAX 240u
 
 /* Scale. */

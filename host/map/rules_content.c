@@ -134,14 +134,15 @@ static void check_unlisted_records(struct check *check) {
             (region_is(region, ONESLOT_TYPE_ONESLOT, ONESLOT_SUBTYPE_JOURNAL) || region_is_file_system(region))) {
             continue;
         }
-        for (uint32_t slot = 0; slot < ONESLOT_SECTOR_SIZE; slot += ONESLOT_SLOT_SIZE) {
+        for (uint32_t slot = 0; slot < ONESLOT_SLOTS_PER_SECTOR; slot++) {
             char text[24];
-            if (record_at(map->bytes + at + slot)) {
+            uint32_t found = oneslot_slot_address(at, slot);
+            if (record_at(map->bytes + found)) {
                 rules_report(check, RULE_CONTENT_JOURNAL, region != NULL ? FLASH_MAP_ERROR : FLASH_MAP_WARNING, at,
                              ONESLOT_SECTOR_SIZE,
                              "journal records of Oneslot lie at 0x%x, where the map has %s: the journal is elsewhere, "
                              "or this map is wrong",
-                             at + slot, region_text(map, at, text));
+                             found, region_text(map, at, text));
                 break;
             }
         }

@@ -151,14 +151,14 @@ static void check_header(struct check *check, const struct rules_image *image) {
     } else if (bytes > map->flash_size) {
         rules_report(check, RULE_HEADER_SIZE, FLASH_MAP_ERROR, at, 4,
                      "the header says %s, and the chip has %s: the SDK would look for its sectors past the end. Flash "
-                     "it with esptool's --flash_size",
+                     "it with esptool's --flash-size",
                      name, size_text(map->flash_size, size));
     } else if (bytes < map->flash_size) {
         rules_report(check, RULE_HEADER_SIZE, image->from_flash ? FLASH_MAP_WARNING : FLASH_MAP_ADVICE, at, 4,
                      "the header says %s, and the chip has %s: %s", name, size_text(map->flash_size, size),
                      image->from_flash ? "the SDK keeps its sectors at the end of the smaller size, in the middle of "
                                          "this map, and the firmware does not see the rest"
-                                       : "flash it with esptool's --flash_size, or the firmware sees only the smaller "
+                                       : "flash it with esptool's --flash-size, or the firmware sees only the smaller "
                                          "one");
     }
 }

@@ -1,14 +1,12 @@
 #include "host/pack/key.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "bearssl.h"
 #include "host/file.h"
+#include "host/output.h"
 #include "host/pack/passphrase.h"
 #include "host/pack/pem.h"
 #include "host/pack/pkcs8.h"
@@ -135,22 +133,12 @@ bool key_make(struct key *key) {
     return true;
 }
 
-/// A new file that only its owner may read, whole or not at all.
-static bool create(const char *path, const char *text) {
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    size_t length = strlen(text);
-    if (descriptor < 0) {
-        return false;
-    }
-    ssize_t done = write(descriptor, text, length);
-    bool fine = done == (ssize_t)length && fchmod(descriptor, 0600) == 0 && fsync(descriptor) == 0;
-    int reason = done < 0 || fine ? errno : ENOSPC;
-    fine = close(descriptor) == 0 && fine;
-    if (!fine) {
-        unlink(path);
-        errno = reason;
-    }
-    return fine;
+/// Writes and frees `text`.
+static int write_pem(const char *path, enum output_kind kind, char *text, bool json) {
+    int status = text != NULL ? output_write(path, kind, text, strlen(text), json)
+                              : tool_fail(json, ONESLOT_ERROR_NONE, "memory ran out");
+    free(text);
+    return status;
 }
 
 static void public_der(const struct key *key, uint8_t der[PUBLIC_SIZE]) {
@@ -164,7 +152,7 @@ static br_ec_private_key secret_of(const struct key *key, uint8_t scalar[32]) {
     return (br_ec_private_key){.curve = BR_EC_secp256r1, .x = scalar, .xlen = 32};
 }
 
-bool key_save(const struct key *key, const char *path, const char *passphrase) {
+int key_save(const struct key *key, const char *path, const char *passphrase, bool json) {
     uint8_t der[PEM_DER_MAX];
     uint8_t scalar[32];
     uint8_t spki[PUBLIC_SIZE];
@@ -180,21 +168,13 @@ bool key_save(const struct key *key, const char *path, const char *passphrase) {
         text = sealed != NULL ? make_pem(sealed, length, "ENCRYPTED PRIVATE KEY") : NULL;
         free(sealed);
     }
-    bool fine = text != NULL && create(path, text);
-    if (text == NULL) {
-        errno = ENOMEM;
-    }
-    free(text);
-    return fine;
+    return write_pem(path, OUTPUT_NEW, text, json);
 }
 
-bool key_save_public(const struct key *key, const char *path) {
+int key_save_public(const struct key *key, const char *path, bool json) {
     uint8_t der[PUBLIC_SIZE];
     public_der(key, der);
-    char *text = make_pem(der, sizeof der, "PUBLIC KEY");
-    bool fine = text != NULL && file_replace(path, (const uint8_t *)text, strlen(text));
-    free(text);
-    return fine;
+    return write_pem(path, OUTPUT_KEY, make_pem(der, sizeof der, "PUBLIC KEY"), json);
 }
 
 uint32_t key_sign(const struct key *key, const uint8_t sha256[32], uint8_t signature[ONESLOT_SIGNATURE_MAX]) {

@@ -23,12 +23,12 @@ int key_load(struct key *key, const char *path, const char *passphrase_file, boo
 /// Makes a new one with the system's random numbers. Returns false when it gives none.
 bool key_make(struct key *key);
 
-/// Writes the private key to a new file of mode 0600; `passphrase` may be NULL. Never overwrites. Returns false with
-/// errno set.
-bool key_save(const struct key *key, const char *path, const char *passphrase);
+/// Writes the private key to a new file of mode 0600; `passphrase` may be NULL. Never overwrites. Says what is wrong
+/// and returns TOOL_FAILED; returns TOOL_OK.
+int key_save(const struct key *key, const char *path, const char *passphrase, bool json);
 
-/// Writes the public key. Returns false with errno set.
-bool key_save_public(const struct key *key, const char *path);
+/// Writes the public key; never over another one. Says what is wrong and returns TOOL_FAILED; returns TOOL_OK.
+int key_save_public(const struct key *key, const char *path, bool json);
 
 /// Signs a digest; the same digest and key give the same signature (RFC 6979). Returns its bytes, DER.
 uint32_t key_sign(const struct key *key, const uint8_t sha256[32], uint8_t signature[ONESLOT_SIGNATURE_MAX]);

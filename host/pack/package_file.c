@@ -303,15 +303,10 @@ static int show_open(struct package_file *file, const char *path, bool as_json) 
     enum oneslot_error error = package_file_check(file, NULL, 0);
     if (as_json) {
         struct json json;
-        json_begin(&json, stdout);
-        json_object(&json, NULL);
-        json_bool(&json, "ok", error == ONESLOT_ERROR_NONE);
+        tool_json_begin(&json, stdout, tool_json_error(error), oneslot_error_text(error));
         json_string(&json, "type", "package");
         package_json(&json, file);
-        json_string(&json, "error", error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_name(error));
-        json_string(&json, "message", error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_text(error));
-        json_object_end(&json);
-        json_end(&json);
+        tool_json_end(&json);
     } else {
         package_print(file);
         print_image(file);

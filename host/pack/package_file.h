@@ -8,6 +8,8 @@
 
 #include "host/json.h"
 #include "host/pack/key.h"
+#include "oneslot/package.h"
+#include "oneslot/source.h"
 
 struct package_file {
     uint8_t *bytes; ///< a copy, filled up to words, which are what is read of a flash

@@ -6,6 +6,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "host/file.h"
 #include "host/tool.h"
 
 /// Reads a line without its end. Returns false at the end of the file, or when the line is too long.
@@ -30,6 +31,15 @@ static int from_file(char text[PASSPHRASE_MAX + 1], const char *path, bool json)
     FILE *file = fopen(path, "rb");
     if (file == NULL) {
         return tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", path, strerror(errno));
+    }
+    struct stat status;
+    bool told = fstat(fileno(file), &status) == 0;
+    if (told && S_ISDIR(status.st_mode)) {
+        fclose(file);
+        return tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", path, strerror(EISDIR));
+    }
+    if (told && S_ISREG(status.st_mode)) {
+        file_note(path, &status);
     }
     bool fine = read_line(file, text);
     fclose(file);

@@ -7,17 +7,11 @@
 
 #include "oneslot/image.h"
 #include "oneslot/layout.h"
+#include "oneslot/numbers.h"
 
-/// Numbers of chips: Espressif's as in an image's extended header (source: ESP-IDF,
-/// components/bootloader_support/include/esp_app_format.h, esp_chip_id_t), and one for the ESP8266, which has none.
-#define ONESLOT_CHIP_ESP8266 0x8266u
-#define ONESLOT_CHIP_ESP32   0u
-#define ONESLOT_CHIP_ESP32S2 2u
-#define ONESLOT_CHIP_ESP32C3 5u
-#define ONESLOT_CHIP_ESP32S3 9u
-#define ONESLOT_CHIP_ESP32C2 12u
-#define ONESLOT_CHIP_ESP32C6 13u
-#define ONESLOT_CHIP_ESP32H2 16u
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct oneslot_chip {
     uint16_t number; ///< ONESLOT_CHIP_*
@@ -35,5 +29,9 @@ extern const struct oneslot_chip oneslot_esp8266;
 /// (oneslot_layout_from_table). `revision`: of this very chip, 100 x major + minor; 0: not known, no image is refused
 /// for it.
 void oneslot_esp32_chip(struct oneslot_chip *chip, uint16_t number, uint16_t revision);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

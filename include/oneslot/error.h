@@ -7,6 +7,10 @@
 #ifndef ONESLOT_ERROR_H
 #define ONESLOT_ERROR_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /// X(name, number, sentence): the name without its prefix, the number in flash, the sentence a person reads.
 #define ONESLOT_ERRORS(X)                                                                                              \
     X(NONE, 0, "ok")                                                                                                   \
@@ -95,7 +99,11 @@
     X(PACKAGE_NEEDED, 99, "this device has a key: it takes a signed package, no plain image")                          \
     X(PACKAGE_INSTALLER, 100, "the package holds an installer, which is not what is needed here")                      \
     X(PACKAGE_UNSUPPORTED, 101, "the installer on this device takes no packages")                                      \
-    X(INSTALLER_INVALID, 102, "the package holds no installer that would start on this chip")
+    X(INSTALLER_INVALID, 102, "the package holds no installer that would start on this chip")                          \
+    /* the way back, and what is not started */                                                                        \
+    X(WAY_BACK, 110, "the fallback could not be put back after this upgrade")                                          \
+    X(APPLICATION_REFUSED, 111, "the application is whole, but the boot loader does not start it")                     \
+    X(BOOT_REPLACED, 112, "the new image takes the place of Espressif's boot loader, which the fallback needs")
 
 /// An outcome or a failure; ONESLOT_ERROR_NONE (0) is success.
 enum oneslot_error {
@@ -110,5 +118,9 @@ const char *oneslot_error_text(enum oneslot_error error);
 
 /// The short name for an error as scripts see it ("IMAGE_MD5"); "UNKNOWN" for a number not in the list.
 const char *oneslot_error_name(enum oneslot_error error);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

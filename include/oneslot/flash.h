@@ -12,6 +12,10 @@
 
 #include "oneslot/error.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /// Geometry, the same on every chip served (W25Q32 data sheet and its kin).
 #define ONESLOT_PAGE_SIZE   256u
 #define ONESLOT_SECTOR_SIZE 4096u
@@ -53,5 +57,9 @@ enum oneslot_error oneslot_flash_erase_sector(const struct oneslot_flash *flash,
 
 /// Erases the block at `address`, by sectors where the port has no block erase. Errors as for a sector.
 enum oneslot_error oneslot_flash_erase_block(const struct oneslot_flash *flash, uint32_t address);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

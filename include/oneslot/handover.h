@@ -10,10 +10,14 @@
 
 #include "oneslot/install.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /// What the device does after oneslot_handover().
 enum oneslot_next {
     ONESLOT_NEXT_RESET, ///< reset: the boot loader starts the application
-    ONESLOT_NEXT_WAIT,  ///< nothing can be started, or writing cannot go on: wait some seconds, then reset
+    ONESLOT_NEXT_WAIT,  ///< nothing can be started, or writing cannot go on: wait install->wait seconds, then reset
 };
 
 /// Looks whether the application is whole, does what the journal, the watch path or a broken application ask for
@@ -23,5 +27,9 @@ enum oneslot_next {
 /// journal here. `install` is set up as for oneslot_install_run. `reason` receives why nothing can be started, or how
 /// the attempt ended; a sentence of error.h.
 enum oneslot_next oneslot_handover(struct oneslot_install *install, enum oneslot_error *reason);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

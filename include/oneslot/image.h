@@ -17,17 +17,14 @@
 #define ONESLOT_IMAGE_H
 
 #include "oneslot/flash.h"
-#include "oneslot/source.h"
+#include "oneslot/map.h"
+#include "oneslot/numbers.h"
 
-enum oneslot_image_kind {
-    ONESLOT_IMAGE_NONE = 0,
-    ONESLOT_IMAGE_PLAIN = 1,
-    ONESLOT_IMAGE_MICROPYTHON = 2,
-    ONESLOT_IMAGE_ARDUINO = 3,
-    ONESLOT_IMAGE_USER1 = 4,
-    ONESLOT_IMAGE_BOOT = 5,
-    ONESLOT_IMAGE_ESP32 = 6,
-};
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct oneslot_source;
 
 /// What an image proves itself with, as bits. CHECKSUM and LENGTH alone do not prove a whole image.
 #define ONESLOT_PROOF_CHECKSUM 0x01u /* the ROM's 8-bit XOR over the RAM segments */
@@ -121,5 +118,9 @@ const char *oneslot_image_kind_text(enum oneslot_image_kind kind);
 
 /// "MD5", "CRC-32", ...: the strongest proof of `proofs`, for people; "no proof" for 0.
 const char *oneslot_proof_text(uint8_t proofs);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,14 +4,22 @@
 #ifndef ONESLOT_INSTALL_H
 #define ONESLOT_INSTALL_H
 
+#include <stdalign.h>
+
 #include "oneslot/chip.h"
 #include "oneslot/image.h"
 #include "oneslot/journal.h"
 #include "oneslot/layout.h"
 #include "oneslot/map.h"
 #include "oneslot/package.h"
+#include "oneslot/source.h"
 #include "oneslot/trust.h"
 #include "oneslot/unpack.h"
+#include "oneslot/version.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /// What is being done, for people.
 enum oneslot_phase {
@@ -47,6 +55,25 @@ struct oneslot_self_update {
     enum oneslot_error (*replace)(struct oneslot_install *install);
 };
 
+/// What a fallback is judged against before the trial begins: the device as the new firmware will have left it.
+struct oneslot_as_if {
+    uint8_t image[32]; ///< SHA-256 of the new image
+    struct oneslot_version version;
+    bool has_version;
+};
+
+/* Bounds. However the device fares, between two deeds of a person (a request, a file at the watch path, a confirmation)
+ * and without a cut of the power: */
+
+/// Attempts to install something that end by themselves: failed while writing, put back, mended.
+#define ONESLOT_ATTEMPTS_MAX 11u
+/// Erases of any one sector of the flash, whatever lies in it, those that fail included: docs/DESIGN.md counts.
+#define ONESLOT_ERASES_MAX 256u
+/// Programs that erase nothing, in a record's page: boots of a trial, starts in vain, tries.
+#define ONESLOT_COUNTS_MAX (ONESLOT_TRIAL_MAX + ONESLOT_TRIES_MAX + ONESLOT_WAITS_MAX)
+/// Seconds before the next attempt; each that is in vain doubles them, up to 128 times as long.
+#define ONESLOT_WAIT_SECONDS 5u
+
 /// The installation's memory, about 53 KiB, owned by the caller (static on the device).
 struct oneslot_install {
     /// Set by the caller.
@@ -61,6 +88,11 @@ struct oneslot_install {
     /// Called when an image was proven and the next step commits to it. What it returns other than NONE is why the
     /// image is refused. NULL: nothing is to be done then.
     enum oneslot_error (*commit)(struct oneslot_install *install);
+    /// After a run: flash was compared with the digest of what is to run, so start it whatever the journal says. (It
+    /// may take no record any more.)
+    bool proven;
+    /// After oneslot_handover: seconds to wait before the reset.
+    uint32_t wait;
     /// Own.
     struct oneslot_layout layout;
     struct oneslot_config config;
@@ -72,20 +104,29 @@ struct oneslot_install {
     uint32_t slot;
     struct oneslot_source source;
     struct oneslot_image image;
-    struct oneslot_package package; ///< what the source is looked through
-    bool packaged;                  ///< it is
-    bool installer_inside;          ///< and what it shows is an installer
-    bool known;                     ///< the image must be one that was allowed here before: nobody need have signed it
+    struct oneslot_package package;    ///< what the source is looked through
+    bool packaged;                     ///< it is
+    bool installer_inside;             ///< and what it shows is an installer
+    const struct oneslot_as_if *as_if; ///< the device that the image is judged against; NULL: as it is
+    bool known; ///< the image must be one that was allowed here before: nobody need have signed it
     struct oneslot_unpack unpack;
-    _Alignas(4) uint8_t buffer[ONESLOT_SECTOR_SIZE];
-    _Alignas(4) uint8_t compare[ONESLOT_PAGE_SIZE];
+    alignas(4) uint8_t buffer[ONESLOT_SECTOR_SIZE];
+    alignas(4) uint8_t compare[ONESLOT_PAGE_SIZE];
     char path[ONESLOT_PATH_MAX + 1];
 };
 
 /// Does what the journal, the watch path or a broken application ask for, once.
 /// Returns NONE (something was installed), NOTHING_TO_DO, or how the attempt failed. Then record.state tells what is
-/// left: with INSTALLING the application is not whole, so wait a little and call again (after a reset); with any other
-/// state start the application, as after NOTHING_TO_DO.
+/// left: with INSTALLING, and unless `proven`, the application is not whole, so wait (oneslot_install_wait) and call
+/// again after a reset; with any other state start the application, as after NOTHING_TO_DO.
 enum oneslot_error oneslot_install_run(struct oneslot_install *install);
+
+/// Counts a start that came to nothing, in flash, so that the wait survives resets, and says how many seconds to wait
+/// before the next one: ONESLOT_WAIT_SECONDS, doubled with each. After ONESLOT_WAITS_MAX nothing more is written.
+uint32_t oneslot_install_wait(struct oneslot_install *install);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

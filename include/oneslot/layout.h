@@ -10,6 +10,10 @@
 
 #include "oneslot/flash.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define ONESLOT_LAYOUT_ADDRESS 16u
 #define ONESLOT_LAYOUT_MAGIC   0x4c4c5331u /* "1SLL" */
 #define ONESLOT_LAYOUT_VERSION 1u
@@ -57,9 +61,6 @@ struct oneslot_config {
     uint32_t crc;                 ///< CRC-32 of the bytes before
 };
 
-_Static_assert(sizeof(struct oneslot_layout) == 64, "layout block");
-_Static_assert(sizeof(struct oneslot_config) == 256, "configuration");
-
 /// Finds where the parts lie. `working` is working memory of ONESLOT_LAYOUT_BUFFER bytes, aligned to 4; may be NULL
 /// where oneslot_layout_read is meant. Returns NONE, NO_LAYOUT, or a flash error.
 typedef enum oneslot_error oneslot_layout_reader(const struct oneslot_flash *flash, struct oneslot_layout *layout,
@@ -94,5 +95,9 @@ void oneslot_config_seal(struct oneslot_config *config);
 
 /// CRC-32 as zlib's crc32(): polynomial 0xedb88320, start value `crc` = 0 for a new one.
 uint32_t oneslot_crc32(uint32_t crc, const void *data, uint32_t length);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -9,6 +9,10 @@
 
 #include "oneslot/flash.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define ONESLOT_MAP_ENTRIES 24u    ///< entries that we hold in memory; the format has room for 95
 #define ONESLOT_MAP_BYTES   0xc00u ///< bytes of a partition table with its MD5 row
 
@@ -65,5 +69,9 @@ const struct oneslot_partition *oneslot_map_find(const struct oneslot_map *map, 
 
 /// The first region that can hold a littlefs: data of subtype littlefs, then spiffs, then fat; NULL if none.
 const struct oneslot_partition *oneslot_map_file_system(const struct oneslot_map *map);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

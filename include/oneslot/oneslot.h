@@ -3,19 +3,18 @@
  *
  * Link core/api.c, core/journal.c, core/flash.c, core/layout.c, core/crc32.c, core/version.c and core/error.c; on the
  * ESP32 family also core/api_table.c, core/layout_table.c, core/otadata.c, core/map.c and an oneslot_md5()
- * (core/md5.h). No heap, about 400 bytes of stack and a struct oneslot of about 600 bytes. Nothing but the flash
+ * (core/md5.h). No heap, about 400 bytes of stack and a struct oneslot of about 900 bytes. Nothing but the flash
  * functions is needed from the application; for ESP-IDF and Arduino ports/ has them, see port.h.
  */
 #ifndef ONESLOT_ONESLOT_H
 #define ONESLOT_ONESLOT_H
 
-#ifdef __cplusplus
-extern "C" {
-#define _Static_assert static_assert /* C++ has it by this name alone */
-#endif
-
 #include "oneslot/journal.h"
 #include "oneslot/layout.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 struct oneslot;
 
@@ -46,9 +45,11 @@ struct oneslot_options {
 /// How things stand.
 struct oneslot_status {
     enum oneslot_state state;
-    enum oneslot_error outcome;      ///< how the last request ended; NONE while one is pending or none was made
-    uint32_t detail;                 ///< an address or size that belongs to it
-    uint32_t trial_left;             ///< boots left to confirm, while state is TRIAL
+    enum oneslot_error outcome; ///< how the last request ended; NONE while one is pending or none was made
+    uint32_t detail;            ///< an address, a size or another error that belongs to it
+    enum oneslot_error
+        own_outcome;     ///< what the device came to by itself since: the watch file's refusal, a damage; NONE
+    uint32_t trial_left; ///< boots left to confirm, while state is TRIAL
     char path[ONESLOT_PATH_MAX + 1]; ///< file of the last request
     uint32_t installed_size;         ///< bytes of the image that runs; 0 = not known
     uint8_t installed[32];           ///< its SHA-256
@@ -88,7 +89,6 @@ enum oneslot_error oneslot_status(struct oneslot *oneslot, struct oneslot_status
 void oneslot_status_text(const struct oneslot_status *status, char *text, uint32_t size);
 
 #ifdef __cplusplus
-#undef _Static_assert
 }
 #endif
 

@@ -12,6 +12,10 @@
 
 #include "oneslot/flash.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define ONESLOT_OTADATA_SECTORS 2u
 
 enum oneslot_ota_state {
@@ -30,7 +34,6 @@ struct oneslot_otadata {
     uint32_t state;    ///< enum oneslot_ota_state or ONESLOT_OTA_UNDEFINED
     uint32_t crc;      ///< CRC-32 of `sequence` alone, with a start value as ESP-IDF's
 };
-_Static_assert(sizeof(struct oneslot_otadata) == 32, "otadata entry");
 
 /// CRC that an entry with this sequence number has.
 uint32_t oneslot_otadata_crc(uint32_t sequence);
@@ -49,5 +52,9 @@ enum oneslot_error oneslot_otadata_write(const struct oneslot_flash *flash, uint
 
 /// From the next reset on the boot loader starts the factory partition: the installer. Returns NONE or OTADATA_WRITE.
 enum oneslot_error oneslot_otadata_erase(const struct oneslot_flash *flash, uint32_t address);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

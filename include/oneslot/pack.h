@@ -8,7 +8,11 @@
 #ifndef ONESLOT_PACK_H
 #define ONESLOT_PACK_H
 
-#include "oneslot/unpack.h"
+#include "oneslot/packed.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /// Memory that packing may be given, in bytes. What is beyond the most is not used.
 #define ONESLOT_PACK_MEMORY_LEAST 12288u
@@ -22,5 +26,9 @@ typedef enum oneslot_error oneslot_pack_output(void *context, const void *data, 
 /// Returns NONE, ARGUMENT (too little memory, no bytes, unknown filter) or what `read` or `write` returned.
 enum oneslot_error oneslot_pack(struct oneslot_unpack_stream *stream, void *memory, uint32_t memory_size,
                                 oneslot_unpack_input *read, oneslot_pack_output *write, void *context);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

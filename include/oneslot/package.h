@@ -10,33 +10,14 @@
 
 #include "oneslot/chip.h"
 #include "oneslot/image.h"
-#include "oneslot/source.h"
+#include "oneslot/numbers.h"
 #include "oneslot/trust.h"
 #include "oneslot/unpack.h"
 #include "oneslot/version.h"
 
-/// First word of a package, and the least bytes of its header.
-#define ONESLOT_PACKAGE_MAGIC  0x96f3b83du
-#define ONESLOT_PACKAGE_HEADER 32u
-
-/// Types of the entries that are known here. Of MCUboot:
-#define ONESLOT_TLV_KEY_HASH         0x01u
-#define ONESLOT_TLV_SHA256           0x10u
-#define ONESLOT_TLV_SIGNATURE        0x22u /* ECDSA, DER */
-#define ONESLOT_TLV_SECURITY_COUNTER 0x50u
-#define ONESLOT_TLV_BOOT_RECORD      0x60u
-/// Ours, in the numbers that MCUboot leaves to vendors (low byte 0xa0 to 0xff). Bit 15 says to whoever does not know
-/// the number that the package must be refused; it is no part of the number.
-#define ONESLOT_TLV_CRITICAL  0x8000u
-#define ONESLOT_TLV_CHIP      0x4fa0u
-#define ONESLOT_TLV_KIND      0x4fa1u
-#define ONESLOT_TLV_CODEC     0x4fa2u
-#define ONESLOT_TLV_UNPACKED  0x4fa3u
-#define ONESLOT_TLV_MINIMUM   0x4fa4u
-#define ONESLOT_TLV_BASE      0x4fa5u
-#define ONESLOT_TLV_BOARD     0x4fa6u
-#define ONESLOT_TLV_DOWNGRADE 0x4fa7u
-#define ONESLOT_TLV_INSTALLER 0x4fa8u
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /// Whether an image of that chip may be compressed with that filter (enum oneslot_filter): a device has those of its
 /// own chip alone.
@@ -136,5 +117,9 @@ extern const uint8_t oneslot_key_prefix[ONESLOT_KEY_PREFIX];
 
 /// The verifier of BearSSL (core/p256.c): the smallest, in 16-bit multiplications. Takes 4 KiB of stack.
 oneslot_verifier oneslot_p256_verify;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

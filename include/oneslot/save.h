@@ -8,14 +8,18 @@
  * What was saved installs again by its path. As fallback of a trial it is taken even on a device with a key, though
  * nobody has signed it: the installer knows the SHA-256 of what ran before the trial (journal.h).
  *
- * Link core/save.c, core/pack.c, core/pack_filter.c and BearSSL's SHA-256 beside what oneslot.h asks for; littlefs is
- * needed for its header alone. No heap, about 1 KiB of stack.
+ * Link core/save.c, core/pack.c, core/pack_filter.c and core/sha256.c beside what oneslot.h asks for. No heap, about
+ * 1 KiB of stack.
  */
 #ifndef ONESLOT_SAVE_H
 #define ONESLOT_SAVE_H
 
 #include "oneslot/oneslot.h"
 #include "oneslot/pack.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /// Memory for an image that is not compressed.
 #define ONESLOT_SAVE_MEMORY_LEAST 256u
@@ -45,5 +49,9 @@ struct oneslot_save_options {
 /// returned, or a flash error.
 enum oneslot_error oneslot_save(struct oneslot *oneslot, const struct oneslot_save_options *options,
                                 oneslot_save_write *write);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -11,9 +11,17 @@
 
 #include "oneslot/install.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /// For oneslot_install.self_update where the loader is ours. Errors of prove: those of a proof, and INSTALLER_INVALID;
 /// of replace: NO_ROOM, a flash error, FLASH_VERIFY, a source error, IMAGE_OVERLAP (the source lies there);
 /// of settle: JOURNAL_WRITE. A failure leaves the installer that runs as it is.
 extern const struct oneslot_self_update oneslot_self_update_in_flash;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,10 +7,16 @@
 #ifndef ONESLOT_SOURCE_H
 #define ONESLOT_SOURCE_H
 
+#include <stdalign.h>
+
 #include "lfs.h"
 #include "oneslot/flash.h"
 #include "oneslot/layout.h"
 #include "oneslot/map.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /// Bytes littlefs reads at once, for its metadata and for the file: a power of two. Larger is faster on the chip, and
 /// costs RAM twice. 1024 holds the longest inline file of littlefs (1022 bytes), so that one is never read in parts.
@@ -41,9 +47,9 @@ struct oneslot_source {
     lfs_file_t file;
     struct lfs_config lfs_config;
     struct lfs_file_config file_config;
-    _Alignas(4) uint8_t read_buffer[ONESLOT_SOURCE_CACHE];
-    _Alignas(4) uint8_t file_buffer[ONESLOT_SOURCE_CACHE];
-    _Alignas(4) uint8_t lookahead_buffer[8];
+    alignas(4) uint8_t read_buffer[ONESLOT_SOURCE_CACHE];
+    alignas(4) uint8_t file_buffer[ONESLOT_SOURCE_CACHE];
+    alignas(4) uint8_t lookahead_buffer[8];
 };
 
 /// Opens `path` (zero-terminated, at the most ONESLOT_PATH_MAX bytes). After a failure there is nothing to close.
@@ -69,5 +75,9 @@ enum oneslot_error oneslot_source_read_stored(struct oneslot_source *source, uin
 
 /// Closes it. Nothing is written.
 void oneslot_source_close(struct oneslot_source *source);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

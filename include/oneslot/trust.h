@@ -7,6 +7,10 @@
 
 #include "oneslot/layout.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /// A public key on P-256: the point, big endian.
 struct oneslot_public_key {
     uint8_t x[32];
@@ -33,8 +37,6 @@ struct oneslot_trust_block {
     uint32_t crc;                                    ///< CRC-32 of the bytes before
 };
 
-_Static_assert(sizeof(struct oneslot_trust_block) == 304, "trust block");
-
 /// Reads and checks the block. Where it is erased, it is all zero: no key, no board.
 /// Returns NONE, TRUST_INVALID, or a flash error; after either nothing may be installed.
 enum oneslot_error oneslot_trust_read(const struct oneslot_flash *flash, const struct oneslot_layout *layout,
@@ -42,5 +44,9 @@ enum oneslot_error oneslot_trust_read(const struct oneslot_flash *flash, const s
 
 /// Fills in magic, version and CRC.
 void oneslot_trust_seal(struct oneslot_trust_block *block);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

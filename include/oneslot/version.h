@@ -6,6 +6,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define ONESLOT_VERSION_SIZE 8u
 
 /// A version.
@@ -25,5 +29,9 @@ void oneslot_version_encode(uint8_t bytes[ONESLOT_VERSION_SIZE], const struct on
 
 /// Raises `floor` to `version` if that is higher; never lowers it.
 void oneslot_version_raise(uint8_t floor[ONESLOT_VERSION_SIZE], const uint8_t version[ONESLOT_VERSION_SIZE]);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

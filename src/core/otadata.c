@@ -1,3 +1,1 @@
-#ifdef ARDUINO_ARCH_ESP32
 #include "../../core/otadata.c"
-#endif

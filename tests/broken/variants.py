@@ -18,9 +18,9 @@ class Variant:
     story: str = ""  # the one that shows it, where it takes a cut
 
 
-NO_READ_BACK = ("    return holds ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_FLASH_VERIFY;\n",
-                "    return ONESLOT_ERROR_NONE;\n")
-NO_VERIFY = ("    return memcmp(digest, record->attempted, sizeof digest) == 0 ? ONESLOT_ERROR_NONE : "
+NO_READ_BACK = ("    return error == ONESLOT_ERROR_NONE && !holds ? ONESLOT_ERROR_FLASH_VERIFY : error;\n",
+                "    return error;\n")
+NO_VERIFY = ("    return memcmp(digest, held->sha256, sizeof digest) == 0 ? ONESLOT_ERROR_NONE : "
              "ONESLOT_ERROR_FLASH_VERIFY;\n", "    return ONESLOT_ERROR_NONE;\n")
 WRITE_BLOCK = "        enum oneslot_error error = write_block(install, first, end);\n"
 ERASE_FIRST = "        error = erased ? ONESLOT_ERROR_NONE : oneslot_flash_erase_sector(install->flash, address);\n"
@@ -36,7 +36,7 @@ VARIANTS = (
     Variant("trust_what_reads_right", "a sector that reads like the image is left alone, cut or no cut",
             "install_steps.c", (
         ("    for (int attempt = 0; attempt < ONESLOT_FLASH_TRIES; attempt++) {\n" + ERASE_FIRST,
-         "    bool right = false;\n    (void)holds_buffer(install, sector, ONESLOT_SECTOR_SIZE, &right);\n"
+         "    bool right = false;\n    (void)holds_buffer(install, address, ONESLOT_SECTOR_SIZE, &right);\n"
          "    for (int attempt = 0; !right && attempt < ONESLOT_FLASH_TRIES; attempt++) {\n" + ERASE_FIRST),
     ), ("wrong",)),
     Variant("trust_what_reads_erased", "a sector that reads erased is not erased again", "install_steps.c", (
@@ -49,9 +49,11 @@ VARIANTS = (
          "        erased = erased || all_set == 0xffu;\n" + ERASE_FIRST),
     ), ("wrong", "violation")),
     Variant("erase_before_proof", "the flash is erased before the file is proven", "install.c", (
-        ("    *committed = false;\n    take_path(install, attempt->path);\n",
-         "    *committed = false;\n    take_path(install, attempt->path);\n"
-         "    (void)oneslot_flash_erase_sector(install->flash, 4u * ONESLOT_SECTOR_SIZE);\n"),
+        ("    enum oneslot_error error = prove_attempt(install, attempt);\n    if (error != ONESLOT_ERROR_NONE) {\n"
+         "        return error;\n    }\n    // Nothing begins",
+         "    (void)oneslot_flash_erase_sector(install->flash, 4u * ONESLOT_SECTOR_SIZE);\n"
+         "    enum oneslot_error error = prove_attempt(install, attempt);\n    if (error != ONESLOT_ERROR_NONE) {\n"
+         "        return error;\n    }\n    // Nothing begins"),
     ), ("wrong", "brick")),
     Variant("no_record_of_the_start", "writing begins without a record that says so", "install.c", (
         ("    tell_proven(install, false);\n    return append(install, ONESLOT_STATE_INSTALLING, ONESLOT_ERROR_NONE);\n",
@@ -59,22 +61,23 @@ VARIANTS = (
     ), ("wrong", "journal")),
     Variant("journal_in_one_sector", "the journal erases the sector that holds its newest record", "journal.c", (
         ("        uint32_t candidate = (first + i) % ONESLOT_SLOTS;\n",
-         "        uint32_t candidate = (first + i) % SLOTS_PER_SECTOR;\n"),
+         "        uint32_t candidate = (first + i) % ONESLOT_SLOTS_PER_SECTOR;\n"),
         ("            break; // Once round: this sector holds the newest record.\n", ""),
     ), ("wrong", "brick", "journal")),
     Variant("records_share_pages", "a journal record, its seal and the next record lie in one page", "journal.c", (
-        ("#define NO_SLOT          0xffffffffu\n",
-         "#define NO_SLOT          0xffffffffu\n#undef ONESLOT_CLAIM_OFFSET\n#define ONESLOT_CLAIM_OFFSET 520u\n"
-         "#undef ONESLOT_MARKS_OFFSET\n#define ONESLOT_MARKS_OFFSET 528u\n"
-         "#undef ONESLOT_MARKS\n#define ONESLOT_MARKS 14u\n#define STRIDE 640u\n"),
-        ("    return journal->address + slot * ONESLOT_SLOT_SIZE;\n",
-         "    return journal->address + slot / SLOTS_PER_SECTOR * ONESLOT_SECTOR_SIZE + slot % SLOTS_PER_SECTOR * STRIDE;\n"),
-        ("ONESLOT_SLOT_SIZE, 0xffffffffu, &erased)", "STRIDE, 0xffffffffu, &erased)"),
+        ("#define NO_SLOT 0xffffffffu\n",
+         "#define NO_SLOT 0xffffffffu\n#undef ONESLOT_CLAIM_OFFSET\n#define ONESLOT_CLAIM_OFFSET 776u\n"
+         "#undef ONESLOT_MARKS_OFFSET\n#define ONESLOT_MARKS_OFFSET 784u\n"
+         "#undef ONESLOT_SETTLED_OFFSET\n#define ONESLOT_SETTLED_OFFSET 912u\n"
+         "#undef ONESLOT_TRIES_OFFSET\n#define ONESLOT_TRIES_OFFSET 920u\n"
+         "#undef ONESLOT_WAITS_OFFSET\n#define ONESLOT_WAITS_OFFSET 948u\n#define STRIDE 976u\n"),
+        ("    return oneslot_slot_address(journal->address, slot);\n",
+         "    return journal->address + slot / 3u * ONESLOT_SECTOR_SIZE + slot % 3u * STRIDE;\n"),
+        ("ONESLOT_SLOT_SIZE, ERASED, &erased)", "STRIDE, ERASED, &erased)"),
     ), ("wrong", "brick", "journal")),
     Variant("no_seal", "a journal record counts without its seal", "journal.c", (
-        ("    return reads_all(journal, slot_address(journal, slot) + ONESLOT_SEAL_OFFSET, ONESLOT_SEAL_SIZE, 0, "
-         "sealed);\n",
-         "    (void)journal;\n    (void)slot;\n    *sealed = true;\n    return ONESLOT_ERROR_NONE;\n"),
+        ("    error = mostly_zero(journal, slot_address(journal, slot) + ONESLOT_SEAL_OFFSET, sealed);\n",
+         "    *sealed = true;\n"),
     ), ("wrong", "brick", "journal")),
     Variant("no_claim", "a journal slot is used because it reads erased", "journal.c", (
         ("    return program_zeros(journal, address + ONESLOT_CLAIM_OFFSET) &&\n           oneslot_flash_program(",
@@ -93,12 +96,11 @@ VARIANTS = (
     ), ("violation",)),
     Variant("done_before_verify", "the journal says done before the flash was read back", "install_steps.c", (
         NO_READ_BACK,
-        ("    const struct oneslot_record *record = &install->record;\n    br_sha256_context sha256;\n",
-         "    struct oneslot_record *record = &install->record;\n"
+        ("    br_sha256_context sha256;\n",
+         "    br_sha256_context sha256;\n    struct oneslot_record *record = &install->record;\n"
          "    memcpy(record->installed, record->attempted, sizeof record->installed);\n"
          "    record->installed_size = record->size;\n    record->state = ONESLOT_STATE_DONE;\n"
-         "    (void)oneslot_journal_append(&install->journal, record, &install->slot);\n"
-         "    br_sha256_context sha256;\n"),
+         "    (void)oneslot_journal_append(&install->journal, record, &install->slot);\n"),
     ), ("wrong",)),
     Variant("mark_before_write", "a block is marked as done before it is written", "install_steps.c", (
         (WRITE_BLOCK,
@@ -107,20 +109,59 @@ VARIANTS = (
     ), ("wrong",)),
     Variant("resume_without_proof", "after a cut the file is not proven again, and the flash is compared with it alone",
             "install.c", (
-        ("    error = prove(install, &(struct demand){.image = proven, .known = back});\n",
-         "    error = oneslot_source_open(&install->source, install->flash, &install->map, install->path);\n"),
+        ("        reason = prove_attempt(install, &attempt);\n",
+         "        reason = oneslot_source_open(&install->source, install->flash, &install->map, install->path);\n"),
     ), ("wrong",), (("install_steps.c", (NO_VERIFY,)),)),
+)
+
+# Faults that show when files move, the chip wears, reads are disturbed or bits rot.
+ALL_THE_SAME = ("    if (holds_attempted(install)) {\n        *reason = finish(install);\n",
+                "    if (false) {\n        *reason = finish(install);\n")
+LIFE_VARIANTS = (
+    Variant("file_gone_waits_for_ever", "the application acts on a record that is not firm, and an installation whose "
+            "file is gone does not look at flash", "install.c", (ALL_THE_SAME,),
+            ("brick", "journal", "wrong"), (("boot.c", (("    if (!settled) {\n", "    if (false) {\n"),)),)),
+    Variant("tried_for_ever", "attempts to write are not counted", "install.c", (
+        ("            record->failures++;\n            count_attempt(record);\n", ""),
+    ), ("endless",)),
+    Variant("one_reading_decides", "what the loader finds fault with once is damaged", "install.c", (
+        ("    if (!holds_installed(install, &known)) {\n        return CONDITION_DAMAGED;",
+         "    known = false;\n    if (!known) {\n        return CONDITION_DAMAGED;"),
+    ), ("wrong", "brick")),
+)
+LIFE_ESP32_VARIANTS = (
+    Variant("choice_written_for_ever", "otadata is written at each reset, however often it was in vain", "handover.c", (
+        ("    if ((trial || granted < ONESLOT_TRIAL_MAX) && tries < ONESLOT_TRIES_MAX) {\n", "    if (true) {\n"),
+        ("    return waits < STARTS;\n", "    return true;\n"),
+    ), ("endless", "journal")),
 )
 
 # Faults that the journal's own test must catch: in an upgrade a second safeguard covers for them.
 JOURNAL_VARIANTS = (
     Variant("seal_not_made_firm", "the newest seal, which a cut may have left half-way, is not programmed again",
             "journal.c", (
-        ("    if (scan.newest != NO_SLOT && !program_zeros(journal, slot_address(journal, scan.newest) + "
-         "ONESLOT_SEAL_OFFSET)) {\n", "    if (false) {\n"),
+        ("        !program_zeros(journal, slot_address(journal, scan->newest) + ONESLOT_SEAL_OFFSET)) {\n",
+         "        false) {\n"),
+    ), ("failed",)),
+    Variant("older_ones_stay", "a record that ends something leaves those before it", "journal.c", (
+        ("    bool alone = !(anew || is_end(record)) || void_others(journal, slot, newest);\n",
+         "    bool alone = !anew || void_others(journal, slot, newest);\n"),
+    ), ("failed",)),
+    Variant("rot_not_mended", "a record with one wrong bit does not count", "journal.c", (
+        ("        if (made == difference) {\n", "        if (false) {\n"),
+    ), ("failed",)),
+    Variant("rot_left_there", "a wrong bit that was put right in memory stays in flash", "journal.c", (
+        ("    if (scan.wrong != NO_BIT || scan.highest != record->sequence) {\n",
+         "    if (scan.highest != record->sequence) {\n"),
+    ), ("failed",)),
+    Variant("seal_to_the_bit", "a seal with one bit that has rotted does not count", "journal.c", (
+        ("count_ones(words[0]) + count_ones(words[1]) < 32u;\n", "(words[0] | words[1]) == 0;\n"),
+    ), ("failed",)),
+    Variant("unsettled_is_acted_upon", "the loader starts the application on a record that may be gone later", "boot.c", (
+        ("    if (!settled) {\n", "    if (false) {\n"),
     ), ("failed",)),
     Variant("half_mark_counts", "a mark whose second word is damaged counts", "journal.c", (
-        ("        if (have[0] == want[0] && have[1] == want[1]) {\n", "        if (have[0] == want[0]) {\n"),
+        ("(word[index] == make_mark(index))", "((word[index] & 0xffffu) == index)"),
     ), ("failed",)),
 )
 
@@ -134,7 +175,7 @@ PACKAGE_VARIANTS = (
         ("        return install->trust_error;\n", "        install->trust.count = 0;\n"),
     ), ("failed",)),
     Variant("floor_rises_with_the_trial", "the floor rises before the new firmware was confirmed", "install.c", (
-        ("    if (record->trial_boots == 0) {\n        oneslot_version_raise", "    {\n        oneslot_version_raise"),
+        ("    } else {\n        oneslot_version_raise", "    }\n    {\n        oneslot_version_raise"),
     ), ("failed",)),
     Variant("no_floor", "a lower version passes", "install_package.c", (
         ("        .floor = of_application ? &floor : NULL,\n", ""),
@@ -154,7 +195,7 @@ PACKAGE_VARIANTS = (
         ("        memcpy(record->previous.image, record->installed, sizeof record->previous.image);\n", ""),
     ), ("failed",)),
     Variant("floor_rises_unsigned", "an unsigned fallback raises the floor to what it says", "install.c", (
-        ("    if (install->known && oneslot_version_compare(&said, &floor) > 0) {\n", "    if (false) {\n"),
+        ("    if (install->packaged && !install->known) {\n", "    if (install->packaged) {\n"),
     ), ("failed",)),
     Variant("cut_asks_for_a_signature", "after a cut a fallback that nobody has signed is refused", "install.c", (
         ("{.image = proven, .known = back}", "{.image = proven, .known = false}"),
@@ -186,7 +227,7 @@ SELF_UPDATE_VARIANTS = (
     ), ("failed",)),
     Variant("home_is_trusted", "a sector of the copy that reads right after a cut is left alone", "self_update.c", (
         ("        if (error == ONESLOT_ERROR_NONE) {\n"
-         "            error = write_sector(install, install->layout.installer + offset);\n        }\n",
+         "            error = oneslot_write_sector(install, install->layout.installer + offset, false);\n        }\n",
          "        bool holds = true;\n"
          "        for (uint32_t at = 0; at < ONESLOT_SECTOR_SIZE; at += ONESLOT_PAGE_SIZE) {\n"
          "            (void)oneslot_flash_read(install->flash, install->layout.installer + offset + at,\n"
@@ -194,7 +235,7 @@ SELF_UPDATE_VARIANTS = (
          "            holds = holds && memcmp(install->compare, install->buffer + at, ONESLOT_PAGE_SIZE) == 0;\n"
          "        }\n"
          "        if (error == ONESLOT_ERROR_NONE && !holds) {\n"
-         "            error = write_sector(install, install->layout.installer + offset);\n        }\n"),
+         "            error = oneslot_write_sector(install, install->layout.installer + offset, false);\n        }\n"),
     ), ("failed",)),
     Variant("entered_for_ever", "that the new installer was entered is not counted", "boot.c", (
         ("oneslot_journal_trial_count(journal, slot) != ONESLOT_ERROR_NONE", "false"),
@@ -207,6 +248,90 @@ SELF_UPDATE_VARIANTS = (
     ), ("failed",)),
 )
 
+# Faults in what a device remembers and does by itself, which its own test must catch.
+MEMORY_VARIANTS = (
+    Variant("lost_record_asks_for_its_file", "without its file an installation does not look at what flash holds",
+            "install.c", (
+        ("    if (is_whole_all_the_same(install, &reason)) {\n", "    if (false) {\n"),
+    ), ("failed",)),
+    Variant("watch_takes_what_failed", "the watch installs what has just failed its trial", "install.c", (
+        ("    pass_by_watch(install);\n", ""),
+        ("                            same_digest(digest, record->rejected)\n", "                            false\n"),
+    ), ("failed",)),
+    Variant("older_watch_file_counts", "what lies at the watch path when something else is installed is news later",
+            "install.c", (
+        ("    pass_by_watch(install);\n", ""),
+    ), ("failed",)),
+    Variant("watch_overwrites_the_deed", "a bad file at the watch path takes the place of the last request's outcome",
+            "install.c", (
+        ("    install->record.own_outcome = (uint8_t)reason;\n    tell_outcome(install, reason);\n",
+         "    return refuse(install, reason);\n"),
+    ), ("failed",)),
+    Variant("file_forgotten", "the file that holds what runs is not tried", "install.c", (
+        ("{record->source, record->path,", "{record->path, record->path,"),
+    ), ("failed",)),
+    Variant("mended_for_ever", "nothing counts how often an application was mended", "install.c", (
+        ("    if (mended || fallback) {\n", "    if (false) {\n"),
+    ), ("failed",)),
+    Variant("alarm_believed", "a damaged application is written over without a look at its digest", "install.c", (
+        ("    if (!holds_installed(install, &known)) {\n", "    if (true) {\n"),
+    ), ("failed",)),
+    Variant("way_back_tried_once", "what one reading refuses is refused", "install.c", (
+        ("#define LOOKS 2u\n", "#define LOOKS 1u\n"), ("#define STARTS 3u\n", "#define STARTS 1u\n"),
+    ), ("failed",)),
+    Variant("begun_without_room", "an installation begins though the journal cannot take its end", "install.c", (
+        ("    error = oneslot_install_append(install, true);\n", "    error = ONESLOT_ERROR_NONE;\n"),
+    ), ("failed",)),
+    Variant("journal_tried_for_ever", "a record that cannot be written is tried at every start", "install.c", (
+        ("    if (tries >= ONESLOT_TRIES_MAX) {\n", "    if (false) {\n"),
+    ), ("failed",)),
+    Variant("proven_and_not_started", "what is proven in flash waits for a record that says so", "install.c", (
+        ("    install->proven = true;\n    tell_outcome(install, error);\n", "    tell_outcome(install, error);\n"),
+        ("        *reason = refuse(install, *reason);\n        install->proven = true;\n",
+         "        *reason = refuse(install, *reason);\n"),
+        ("    enum oneslot_error error = append(install, state, outcome);\n",
+         "    enum oneslot_error error = append(install, state, outcome);\n"
+         "    record->state = error ? ONESLOT_STATE_INSTALLING : record->state;\n"),
+    ), ("failed",)),
+    Variant("sector_taken_for_the_digest", "one sector that fails has everything written again", "install.c", (
+        ("            return stall(install, error, true); // a sector's failure is not the digest's\n",
+         "            rewrite += 0;\n"),
+    ), ("failed",)),
+    Variant("marks_lost", "what was written before a failure is written again", "install.c", (
+        ("        (void)oneslot_plan_resume(install, install->slot);\n",
+         "        memset(record->plan, 0xff, sizeof record->plan);\n"),
+    ), ("failed",)),
+    Variant("failures_not_counted", "an image that cannot be written is tried for ever", "install.c", (
+        ("            record->failures++;\n            count_attempt(record);\n", ""),
+    ), ("failed",)),
+    Variant("boots_again_and_again", "otadata is written again for an application that is not started", "handover.c", (
+        ("    if (start->boots) {\n        *reason = ONESLOT_ERROR_APPLICATION_REFUSED;\n        return "
+         "ONESLOT_NEXT_WAIT;\n    }\n", ""),
+    ), ("failed",)),
+    Variant("refused_and_left", "for an application that the boot loader does not start no other one is tried",
+            "handover.c", (
+        ("    return waits < STARTS;\n", "    return true;\n"),
+    ), ("failed",)),
+    Variant("otadata_tried_for_ever", "otadata that takes no write is erased at every start", "handover.c", (
+        (" && tries < ONESLOT_TRIES_MAX) {\n", ") {\n"),
+    ), ("failed",)),
+    Variant("wait_forgotten", "the wait does not survive a reset", "install.c", (
+        ("    return ONESLOT_WAIT_SECONDS << waits;\n", "    return ONESLOT_WAIT_SECONDS;\n"),
+    ), ("failed",)),
+    Variant("unread_is_empty", "a record that is not read a second time passes for none", "handover.c", (
+        ("(read && install->slot >= ONESLOT_SLOTS)", "false"),
+    ), ("failed",)),
+)
+# The same, of the way back and of versions, which the engine's test with packages must catch.
+WAY_BACK_VARIANTS = (
+    Variant("way_back_not_looked_at", "a trial begins whose fallback cannot be put back", "install.c", (
+        ("        error = prove_way_back(install, &attempt);\n", ""),
+    ), ("failed",)),
+    Variant("version_forgotten", "a plain fallback that is put back has no version", "install.c", (
+        ("        memcpy(record->image_version, record->previous.version, sizeof record->image_version);\n", ""),
+    ), ("failed",)),
+)
+
 # Faults under ESP-IDF's boot loader that the campaign must catch.
 TAKE_BACK = ("    install->commit = take_choice_back;\n", "")
 ESP32_VARIANTS = (
@@ -215,10 +340,6 @@ ESP32_VARIANTS = (
         ("    install->commit = take_choice_back;\n",
          "    (void)oneslot_otadata_write(install->flash, install->layout.otadata, ONESLOT_OTA_UNDEFINED);\n"),
     ), ("wrong", "brick", "journal")),
-    Variant("journal_not_settled", "the installer hands back on a seal that a cut may have left half-way",
-            "handover.c", (
-        ("    if (install->record.magic == ONESLOT_RECORD_MAGIC) {\n", "    if (false) {\n"),
-    ), ("journal",)),
     Variant("request_before_the_choice", "the application writes its request and never takes otadata's choice back",
             "api.c", (
         ("    if (oneslot->choice != NULL) {\n        error = oneslot->choice->take_back(oneslot);\n",
@@ -248,6 +369,10 @@ OTADATA_VARIANTS = (
     ), ("failed",)),
 )
 HANDOVER_VARIANTS = (
+    Variant("journal_not_settled", "the installer hands back on a seal that a cut may have left half-way",
+            "handover.c", (
+        ("        (void)oneslot_journal_settle(&install->journal, &install->record, &install->slot);\n", ""),
+    ), ("failed",)),
     Variant("never_looks", "the application is taken for whole", "handover.c", (
         ("    return error == ONESLOT_ERROR_NONE || error == ONESLOT_ERROR_IMAGE_UNPROVEN;\n",
          "    return error != ONESLOT_ERROR_FLASH_READ;\n"),
@@ -256,10 +381,11 @@ HANDOVER_VARIANTS = (
         TAKE_BACK,
     ), ("failed",)),
     Variant("boots_not_counted", "boots of a trial are not counted", "handover.c", (
-        ("        (void)oneslot_journal_trial_count(&install->journal, install->slot);\n", ""),
+        ("    trial = trial && (oneslot_journal_trial_count(&install->journal, install->slot) == ONESLOT_ERROR_NONE ||\n"
+         "                      oneslot_journal_trial_count(&install->journal, install->slot) == ONESLOT_ERROR_NONE);\n", ""),
     ), ("failed",)),
     Variant("trial_without_a_trial", "a firmware on trial is chosen for good", "handover.c", (
-        ("        state = ONESLOT_OTA_NEW;\n", ""),
+        ("trial ? ONESLOT_OTA_NEW : ONESLOT_OTA_UNDEFINED", "ONESLOT_OTA_UNDEFINED"),
     ), ("failed",)),
     Variant("vendor_confirmation_unseen", "the installer does not see a confirmation in ESP-IDF's way", "handover.c", (
         ("        error = settle_trial(start);\n", "        error = ONESLOT_ERROR_NONE;\n"),
@@ -283,41 +409,43 @@ IMAGE_ESP32_VARIANTS = (
 # Faults that the life of a device must show.
 STORY_VARIANTS = (
     Variant("floor_before_confirm", "the floor rises when the trial begins", "install.c", (
-        ("    if (record->trial_boots == 0) {\n        oneslot_version_raise", "    {\n        oneslot_version_raise"),
+        ("    } else {\n        oneslot_version_raise", "    }\n    {\n        oneslot_version_raise"),
     ), ("refused", "floor")),
     Variant("trial_boot_not_counted", "a boot of a trial is not counted", "journal.c", (
-        ("    uint32_t address = slot_address(journal, slot) + ONESLOT_MARKS_OFFSET + used * 4u;\n",
-         "    uint32_t address = slot_address(journal, slot) + ONESLOT_MARKS_OFFSET + used * 4u;\n"
-         "    if (used < ONESLOT_TRIAL_MAX) {\n        return ONESLOT_ERROR_NONE;\n    }\n"),
+        ("    uint32_t address = slot_address(journal, slot) + counter_offset(counter) + before * 4u;\n",
+         "    uint32_t address = slot_address(journal, slot) + counter_offset(counter) + before * 4u;\n"
+         "    if (before < ONESLOT_TRIAL_MAX) {\n        return ONESLOT_ERROR_NONE;\n    }\n"),
     ), ("refused",)),
     Variant("confirm_forgets_the_floor", "a confirmation does not raise the floor", "api.c", (
-        ("    oneslot_version_raise(oneslot->record.floor, oneslot->record.image_version);\n", ""),
+        ("    oneslot_version_raise(oneslot->record.floor, oneslot->record.installed_version);\n", ""),
     ), ("refused",)),
     Variant("no_floor_at_all", "a version below the floor passes", "install_package.c", (
         ("        .floor = of_application ? &floor : NULL,\n", ""),
     ), ("refused",)),
     Variant("erased_before_the_version_is_known", "the flash is erased before the package was looked at", "install.c", (
-        ("    *committed = false;\n    take_path(install, attempt->path);\n",
-         "    *committed = false;\n    take_path(install, attempt->path);\n"
-         "    (void)oneslot_flash_erase_sector(install->flash, 4u * ONESLOT_SECTOR_SIZE);\n"),
+        ("    enum oneslot_error error = prove_attempt(install, attempt);\n    if (error != ONESLOT_ERROR_NONE) {\n"
+         "        return error;\n    }\n    // Nothing begins",
+         "    (void)oneslot_flash_erase_sector(install->flash, 4u * ONESLOT_SECTOR_SIZE);\n"
+         "    enum oneslot_error error = prove_attempt(install, attempt);\n    if (error != ONESLOT_ERROR_NONE) {\n"
+         "        return error;\n    }\n    // Nothing begins"),
     ), ("refused", "wrong", "brick")),
     Variant("trial_before_proof", "the journal says trial before the image in flash was read back", "install_steps.c", (
-        ("    const struct oneslot_record *record = &install->record;\n    br_sha256_context sha256;\n",
+        ("    br_sha256_context sha256;\n",
          "    if (install->record.trial_boots > 0) {\n"
          "        struct oneslot_record trial = install->record;\n"
          "        memset(trial.plan, 0, sizeof trial.plan);\n"
          "        memcpy(trial.previous.image, trial.installed, sizeof trial.previous.image);\n"
          "        trial.state = ONESLOT_STATE_TRIAL;\n"
          "        (void)oneslot_journal_append(&install->journal, &trial, &install->slot);\n    }\n"
-         "    const struct oneslot_record *record = &install->record;\n    br_sha256_context sha256;\n"),
+         "    br_sha256_context sha256;\n"),
     ), ("wrong", "journal", "brick"), (), "confirm"),
     Variant("exchanged_after_a_cut", "after a cut a file that nobody has signed goes on", "install.c", (
-        ("    error = prove(install, &(struct demand){.image = proven, .known = back});\n",
-         "    error = oneslot_source_open(&install->source, install->flash, &install->map, install->path);\n"
-         "    if (error == ONESLOT_ERROR_NONE && install->trust.count > 0) {\n"
-         "        install->trust.count = 0;\n"
-         "        oneslot_source_close(&install->source);\n"
-         "        error = prove(install, &(struct demand){.known = true});\n    }\n"),
+        ("        reason = prove_attempt(install, &attempt);\n",
+         "        reason = oneslot_source_open(&install->source, install->flash, &install->map, install->path);\n"
+         "        if (reason == ONESLOT_ERROR_NONE && install->trust.count > 0) {\n"
+         "            install->trust.count = 0;\n"
+         "            oneslot_source_close(&install->source);\n"
+         "            reason = prove(install, &(struct demand){.known = true});\n        }\n"),
     ), ("wrong", "brick", "journal"), (("install_steps.c", (NO_VERIFY,)),), "upgrade"),
     Variant("fallback_without_its_journal", "the journal of a trial does not say what ran before", "install.c", (
         ("        memcpy(record->previous.image, record->installed, sizeof record->previous.image);\n", ""),

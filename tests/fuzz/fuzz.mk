@@ -7,7 +7,7 @@ FUZZ_CFLAGS := -std=c11 -O1 -g $(WARNINGS) $(CPPFLAGS) -fsanitize=fuzzer-no-link
     -fno-sanitize-recover=all -fno-omit-frame-pointer
 FUZZ_TARGETS := $(patsubst fuzz_%,%,$(basename $(notdir $(sort $(wildcard tests/fuzz/fuzz_*.c)))))
 FUZZ_PROGRAMS := $(addprefix $(BUILD)/fuzz/,$(FUZZ_TARGETS))
-FUZZ_SOURCES := $(CORE_SOURCES) $(LITTLEFS_SOURCES) host/ram_flash.c host/map_csv.c host/size.c \
+FUZZ_SOURCES := $(CORE_SOURCES) $(LITTLEFS_SOURCES) host/ram_flash.c host/map_csv.c host/size.c host/terminal.c \
     tests/littlefs_reseal.c tests/fuzz/input.c
 LIBFUZZ := $(BUILD)/fuzz/libfuzz.a
 

@@ -8,6 +8,7 @@
 #include "bearssl_hash.h"
 #include "oneslot/chip.h"
 #include "oneslot/layout.h"
+#include "oneslot/source.h"
 #include "tests/fuzz/input.h"
 
 /// The first byte.

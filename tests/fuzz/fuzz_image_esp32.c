@@ -6,6 +6,7 @@
 
 #include "bearssl_hash.h"
 #include "oneslot/chip.h"
+#include "oneslot/source.h"
 #include "tests/fuzz/input.h"
 
 /// The first byte.

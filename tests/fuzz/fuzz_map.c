@@ -40,7 +40,8 @@ static void check_regions(const struct oneslot_map *map, uint32_t flash_size) {
     DEMAND(map->count >= 1 && map->count <= ONESLOT_MAP_ENTRIES);
     for (uint32_t i = 0; i < map->count; i++) {
         const struct oneslot_partition *row = &map->partition[i];
-        DEMAND(row->address % 4096 == 0 && row->size % 4096 == 0 && row->size > 0);
+        DEMAND(row->address % 4096 == 0 && row->size > 0);
+        DEMAND(row->size % 4096 == 0 || row->type == ONESLOT_TYPE_DATA);
         DEMAND((uint64_t)row->address + row->size <= flash_size);
         DEMAND(memchr(row->label, 0, sizeof row->label) != NULL);
         DEMAND(oneslot_map_find(map, row->label) == row);

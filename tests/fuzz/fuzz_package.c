@@ -6,6 +6,7 @@
 
 #include "bearssl_hash.h"
 #include "oneslot/package.h"
+#include "oneslot/source.h"
 #include "tests/fuzz/input.h"
 
 /// A flash is read in words.

@@ -249,34 +249,36 @@ RECORD, INSTALLING, TRIAL = 0x4A4C5331, 2, 3
 
 
 def slot(sequence, state=0, sealed=True, claimed=True, marks=b"", path=b"/fw.bin", magic=RECORD):
-    record = struct.pack("<IIBBBBBBBB", magic, sequence, 1, state, 0, 0, 3, 2, 2, 0).ljust(32, b"\0")
-    record = (record + path).ljust(508, b"\0")
+    record = struct.pack("<IIBBBBBBBB", magic, sequence, 2, state, 0, 0, 3, 2, 2, 0).ljust(32, b"\0")
+    record = (record + path).ljust(764, b"\0")
     record += words(zlib.crc32(record))
     record += (bytes(8) if sealed else b"").ljust(256, b"\xff")
     return record + ((bytes(8) if claimed else b"") + marks).ljust(256, b"\xff")
 
 
 def journal_input(*slots, operations=255, tear=0x1234, right=0):
-    flash = b"".join(content or b"\xff" * 1024 for content in slots)
+    sectors = [b"".join(content or b"\xff" * 1280 for content in slots[first : first + 3]) for first in (0, 3)]
+    flash = b"".join(sector.ljust(4096, b"\xff") for sector in sectors)
     return struct.pack("<BHB", operations, tear, right) + pieces(flash)
 
 
 def mark(index):
-    first = index | (~index & 0xFFFF) << 16
-    return words(first, ~first & 0xFFFFFFFF ^ RECORD)
+    return words(index | (~index & 0xFFFF) << 16)
 
 
 def journal_seeds():
-    full = [slot(i) for i in range(1, 9)]
+    full = [slot(i, INSTALLING) for i in range(1, 7)]
     yield "empty", journal_input()
     yield "one", journal_input(slot(1))
-    yield "first-half", journal_input(*full[:4])
+    yield "first-half", journal_input(*full[:3])
     yield "full", journal_input(*full)
-    yield "wrapped", journal_input(slot(9), slot(10), *[None] * 2, *full[4:])
+    yield "wrapped", journal_input(slot(9), slot(10), None, *full[3:])
     yield "unsealed", journal_input(slot(1), slot(2, sealed=False))
     half = slot(2)
-    yield "half-sealed", journal_input(slot(1), half[:516] + b"\xff" * 4 + half[520:])
-    yield "claimed", journal_input(slot(1), b"\xff" * 768 + bytes(8) + b"\xff" * 248)
+    yield "half-sealed", journal_input(slot(1), half[:772] + b"\xff" * 4 + half[776:])
+    rotten = slot(2, INSTALLING)
+    yield "rotten", journal_input(slot(1), rotten[:4] + bytes([rotten[4] ^ 8]) + rotten[5:])
+    yield "claimed", journal_input(slot(1), b"\xff" * 1024 + bytes(8) + b"\xff" * 248)
     yield "installing", journal_input(slot(1, INSTALLING, marks=b"".join(mark(i) for i in range(9))))
     yield "trial", journal_input(slot(1), slot(2, TRIAL, marks=bytes(12)))
     yield "trial-torn", journal_input(slot(1), slot(2, TRIAL, marks=bytes(4) + words(0x1000)))
@@ -284,9 +286,9 @@ def journal_seeds():
     yield "late", journal_input(slot(0xFFFFFFFD), slot(0xFFFFFFFE, sealed=False))
     yield "other", journal_input(slot(3, magic=RECORD + 1), slot(2))
     for operations in range(1, 13):
-        yield f"cut-{operations}", journal_input(*full[:4 + operations % 2], operations=operations)
-    yield "right", journal_input(slot(1)[:508] + b"\0" * 4 + slot(1)[512:], right=1)
-    yield "zeros", journal_input(*[bytes(1024)] * 8)
+        yield f"cut-{operations}", journal_input(*full[:3 + operations % 2], operations=operations)
+    yield "right", journal_input(slot(1)[:764] + b"\0" * 4 + slot(1)[768:], right=1)
+    yield "zeros", journal_input(*[bytes(1280)] * 6)
 
 
 # Flash map

@@ -96,6 +96,7 @@ static enum oneslot_error put(int state, int outcome) {
     record->state = (uint8_t)state;
     record->outcome = (uint8_t)outcome;
     record->trial_boots = 3;
+    record->own_outcome = 0;
     return oneslot_journal_append(&journal, record, NULL);
 }
 

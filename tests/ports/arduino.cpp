@@ -1,10 +1,13 @@
 /* Arduino's functions that ports/ and the example sketch call, on the device's flash chip. */
 #include <Arduino.h>
+#include <MD5Builder.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 
+#include "bearssl_hash.h"
 #include "device.h"
 
 SerialPort Serial;
@@ -56,4 +59,25 @@ bool EspClass::flashEraseSector(uint32_t sector) {
 
 void EspClass::restart() {
     ::restart();
+}
+
+static br_md5_context *md5(uint64_t *context) {
+    return reinterpret_cast<br_md5_context *>(context);
+}
+
+void MD5Builder::begin() {
+    static_assert(sizeof(br_md5_context) <= sizeof context, "the one lies in the other");
+    br_md5_init(md5(context));
+}
+
+void MD5Builder::add(uint8_t *data, uint16_t length) {
+    br_md5_update(md5(context), data, length);
+}
+
+void MD5Builder::calculate() {
+    br_md5_out(md5(context), digest);
+}
+
+void MD5Builder::getBytes(uint8_t *output) {
+    std::memcpy(output, digest, sizeof digest);
 }
