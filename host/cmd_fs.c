@@ -10,7 +10,9 @@
 #include "host/file_system.h"
 #include "host/fit.h"
 #include "host/flash_file.h"
+#include "host/foreign.h"
 #include "host/json.h"
+#include "host/map/files.h"
 #include "host/tool.h"
 #include "host/tree.h"
 
@@ -222,7 +224,11 @@ static int put_file(struct work *work, const char *local, const char *path, cons
                          "%s: the file system is full: the file has %zu bytes, the file system %u", path, length,
                          work->fs.size);
     }
-    return error != 0 ? fail_littlefs(work, path, error) : finish(work, path);
+    if (error != 0) {
+        return fail_littlefs(work, path, error);
+    }
+    foreign_warn(path, bytes, (uint32_t)length);
+    return finish(work, path);
 }
 
 static int run_put(struct work *work) {
@@ -305,6 +311,20 @@ static int run_format(struct work *work) {
     return finish(work, "/");
 }
 
+/// Why there are no files to be seen, and what helps.
+static int fail_mount(const struct work *work, const char *path, const struct oneslot_partition *region,
+                      enum oneslot_error error) {
+    uint32_t extent;
+    enum files files = files_in(work->flash.bytes, work->flash.size, region, &extent);
+    if (files == FILES_FAT || region->subtype == ONESLOT_SUBTYPE_DATA_SPIFFS) {
+        return tool_fail(work->json, error, "%s: its files are on %s (from 0x%x on), and littlefs alone is read here",
+                         path, files == FILES_FAT ? "a FAT" : "a SPIFFS", region->address);
+    }
+    return tool_fail(
+        work->json, error, "%s: %s%s", path, oneslot_error_text(error),
+        error == ONESLOT_ERROR_FS_MISSING && !work->flash.stock ? "; 'oneslot fs format' makes an empty one" : "");
+}
+
 static const struct {
     const char *name;
     int (*run)(struct work *work);
@@ -316,7 +336,7 @@ static const struct {
 };
 
 static int run_verb(struct work *work, size_t verb, const char *path) {
-    int status = flash_file_open(&work->flash, path, work->json);
+    int status = flash_file_open_any(&work->flash, path, work->json);
     if (status != TOOL_OK) {
         return status;
     }
@@ -324,15 +344,17 @@ static int run_verb(struct work *work, size_t verb, const char *path) {
     if (region == NULL) {
         status = tool_fail(work->json, ONESLOT_ERROR_FS_MISSING, "%s: its flash map has no file system", path);
     } else if (VERBS[verb].run == run_format) {
-        status = run_format(work);
+        status = work->flash.stock
+                     ? tool_fail(work->json, ONESLOT_ERROR_NO_LAYOUT,
+                                 "%s is a flash without Oneslot: its own firmware makes its file system", path)
+                     : run_format(work);
     } else {
         enum oneslot_error error = file_system_mount(&work->fs, work->flash.bytes + region->address, region->size);
         if (error == ONESLOT_ERROR_NONE) {
             status = VERBS[verb].run(work);
             file_system_unmount(&work->fs);
         } else {
-            status = tool_fail(work->json, error, "%s: %s%s", path, oneslot_error_text(error),
-                               error == ONESLOT_ERROR_FS_MISSING ? "; 'oneslot fs format' makes an empty one" : "");
+            status = fail_mount(work, path, region, error);
         }
     }
     flash_file_close(&work->flash);

@@ -11,6 +11,7 @@
 #include "host/file_system.h"
 #include "host/firmware.h"
 #include "host/flash_file.h"
+#include "host/foreign.h"
 #include "host/info.h"
 #include "host/json.h"
 #include "host/map_csv.h"
@@ -29,9 +30,11 @@ static const char HELP[] =
     "\n"
     "Of a firmware: kind, version, segments, flash mode, what proves it whole and whether that holds.\n"
     "Of a package: version, what it holds, what it may be installed on, digest, key.\n"
-    "Of a flash: layout, flash map, keys, journal, how the last upgrade ended, file system. Of one of the ESP32 "
-    "family,\n"
-    "and of a combined file, also without Oneslot: boot loader, partition table, otadata, applications.\n"
+    "Of a flash: layout, flash map, keys, journal, how the last upgrade ended, file system. Of one of a "
+    "device\n"
+    "without Oneslot its map, files and firmware; of the ESP32 family, and of its combined files, boot loader, "
+    "partition\n"
+    "table, otadata, applications.\n"
     "Exit status 1: the file is nothing that is known, or its proof does not hold.\n"
     "\n"
     "examples:\n"
@@ -426,7 +429,8 @@ static int show(struct flash_file *file, bool as_json, bool csv) {
                          file->layout.flash_size, file->size);
     }
     int status;
-    if (info_esp32_show(file->path, file->bytes, file->size, as_json, csv, &status)) {
+    if (info_esp32_show(file->path, file->bytes, file->size, as_json, csv, &status) ||
+        info_stock_show(file->path, file->bytes, file->size, as_json, csv, &status)) {
         return status;
     }
     if (csv) {
@@ -444,8 +448,7 @@ static int show(struct flash_file *file, bool as_json, bool csv) {
     if (is_file_system(file)) {
         return show_file_system(file, as_json);
     }
-    return tool_fail(as_json, firmware.error, "%s (%u bytes): %s", file->path, file->size,
-                     oneslot_error_text(firmware.error));
+    return foreign_fail(as_json, firmware.error, file->path, file->bytes, file->size);
 }
 
 int cmd_info(int argc, char **argv) {
@@ -481,7 +484,8 @@ int cmd_info(int argc, char **argv) {
     size_t length;
     if (!file_read(file.path, FLASH_FILE_MAX, &file.bytes, &length)) {
         return errno == EFBIG
-                   ? tool_fail(json, ONESLOT_ERROR_IMAGE_UNKNOWN, "%s is larger than any flash chip", file.path)
+                   ? tool_fail(json, ONESLOT_ERROR_IMAGE_UNKNOWN,
+                               "%s is larger than the 16 MiB of flash that Oneslot serves at the most", file.path)
                    : tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", file.path, strerror(errno));
     }
     file.size = (uint32_t)length;

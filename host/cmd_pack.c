@@ -10,6 +10,7 @@
 #include "host/firmware.h"
 #include "host/fit.h"
 #include "host/flash_file.h"
+#include "host/foreign.h"
 #include "host/output.h"
 #include "host/pack/build.h"
 #include "host/pack/compress.h"
@@ -71,7 +72,7 @@ static int look_inside(struct pack *pack, const char *path, const uint8_t *bytes
     }
     firmware_read(&firmware, bytes, (uint32_t)length);
     if (firmware.error != ONESLOT_ERROR_NONE) {
-        return tool_fail(pack->json, firmware.error, "%s: %s", path, oneslot_error_text(firmware.error));
+        return foreign_fail(pack->json, firmware.error, path, bytes, (uint32_t)length);
     }
     struct fit fit;
     fit_alone(&fit, &firmware);

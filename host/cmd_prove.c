@@ -9,6 +9,7 @@
 
 #include "host/file.h"
 #include "host/firmware.h"
+#include "host/foreign.h"
 #include "host/json.h"
 #include "host/output.h"
 #include "host/prove_stories.h"
@@ -273,6 +274,13 @@ static bool read_whole(const struct prove *prove, const char *path, uint8_t **by
         return false;
     }
     *size = (uint32_t)length;
+    struct foreign foreign;
+    if (foreign_file(&foreign, *bytes, *size)) {
+        foreign_fail(prove->json && !prove->json_path, ONESLOT_ERROR_IMAGE_UNKNOWN, path, *bytes, *size);
+        free(*bytes);
+        *bytes = NULL;
+        return false;
+    }
     if (length >= 64) {
         if (prove->settings.provision.chip)
             cut_application(*bytes, size);

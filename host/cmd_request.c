@@ -7,6 +7,7 @@
 #include "host/device_path.h"
 #include "host/file_system.h"
 #include "host/fit.h"
+#include "host/foreign.h"
 #include "host/size.h"
 #include "host/state.h"
 #include "host/tool.h"
@@ -59,6 +60,12 @@ static enum named look_at(const struct flash_file *file, const struct device_pat
     enum named named = lfs_stat(&fs.lfs, place->file, &info) != 0 ? NAMED_NOTHING
                        : info.type == LFS_TYPE_DIR                ? NAMED_DIRECTORY
                                                                   : NAMED_FILE;
+    uint8_t *bytes;
+    uint32_t length;
+    if (named == NAMED_FILE && file_system_get(&fs, place->file, &bytes, &length) == 0) {
+        foreign_warn(place->file, bytes, length);
+        free(bytes);
+    }
     file_system_unmount(&fs);
     return named;
 }

@@ -7,6 +7,7 @@
 
 #include "host/file.h"
 #include "host/flash_file.h"
+#include "host/foreign.h"
 #include "host/pack/package_file.h"
 #include "host/tool.h"
 
@@ -72,8 +73,11 @@ static int run(const struct verify *verify, const char *path) {
     if (error == ONESLOT_ERROR_NONE) {
         error = package_file_check(&file, keys, verify->count);
     }
+    struct foreign foreign;
     if (error == ONESLOT_ERROR_NONE) {
         status = show(verify, &file, path);
+    } else if (foreign_file(&foreign, bytes, (uint32_t)length)) {
+        status = tool_fail(verify->json, error, "%s is %s, no package", path, foreign.name);
     } else {
         status = tool_fail(verify->json, error, "%s: %s", path, package_error_text(&file.package, error, text));
     }

@@ -61,6 +61,11 @@ void firmware_arduino_usual(uint32_t flash_size, uint32_t *start, uint32_t *end)
 /// of its second header, behind the code that runs in place.
 void firmware_flash_header(const struct firmware *firmware, uint8_t *mode, uint8_t *size_and_clock);
 
+/// Puts header bytes 2 and 3 of an Arduino image that was read from a flash back to those that its CRC was taken over:
+/// in flash they are the device's own. Returns false, with nothing changed, where no flash mode, size and clock make
+/// the CRC right.
+bool firmware_mend_header(uint8_t *bytes, uint32_t size);
+
 /// "ESP32", "ESP32-C3", ... by an image header.
 const char *firmware_esp32_chip(const uint8_t *bytes, uint32_t size);
 

@@ -8,6 +8,7 @@
 #include "host/file.h"
 #include "host/output.h"
 #include "host/ram_flash.h"
+#include "host/stock.h"
 #include "host/tool.h"
 
 enum oneslot_error flash_file_find_layout(struct flash_file *file) {
@@ -51,7 +52,21 @@ static int read_map(struct flash_file *file, bool json) {
     return TOOL_OK;
 }
 
-int flash_file_open(struct flash_file *file, const char *path, bool json) {
+/// A map with one region: where the files are.
+static bool read_stock(struct flash_file *file) {
+    struct stock stock;
+    if (flash_file_find_layout(file) == ONESLOT_ERROR_NONE || !stock_read(&stock, file->bytes, file->size) ||
+        stock.files.size == 0) {
+        return false;
+    }
+    file->stock = true;
+    file->idf = stock.esp32;
+    file->map.count = 1;
+    file->map.partition[0] = stock.files;
+    return true;
+}
+
+static int open_file(struct flash_file *file, const char *path, bool any, bool json) {
     *file = (struct flash_file){.path = path};
     size_t length;
     if (!file_read(path, FLASH_FILE_MAX, &file->bytes, &length)) {
@@ -63,12 +78,20 @@ int flash_file_open(struct flash_file *file, const char *path, bool json) {
         status = tool_fail(json, ONESLOT_ERROR_NO_LAYOUT,
                            "%s is no whole flash: its size, %u bytes, is no multiple of 64 KiB", path, file->size);
     } else {
-        status = read_map(file, json);
+        status = any && read_stock(file) ? TOOL_OK : read_map(file, json);
     }
     if (status != TOOL_OK) {
         flash_file_close(file);
     }
     return status;
+}
+
+int flash_file_open(struct flash_file *file, const char *path, bool json) {
+    return open_file(file, path, false, json);
+}
+
+int flash_file_open_any(struct flash_file *file, const char *path, bool json) {
+    return open_file(file, path, true, json);
 }
 
 int flash_file_save(const struct flash_file *file, bool json) {

@@ -18,7 +18,8 @@ struct flash_file {
     struct oneslot_flash flash;
     struct oneslot_layout layout;
     struct oneslot_map map;
-    bool idf; ///< of the ESP32 family: ESP-IDF's boot loader, and the layout from its partition table
+    bool stock; ///< without Oneslot: no layout, and of the map what its firmware or its table tells
+    bool idf;   ///< of the ESP32 family: ESP-IDF's boot loader, and the layout from its partition table
 };
 
 /// Finds out where the parts lie in the flash that `bytes` and `size` hold: from our loader's block or from ESP-IDF's
@@ -31,6 +32,10 @@ enum oneslot_error flash_file_open_oneslot(const struct flash_file *file, struct
 /// Loads a flash file that `oneslot image` made, with its layout and map. Says what is wrong and returns TOOL_FAILED if
 /// it is none; then there is nothing to close. Returns TOOL_OK.
 int flash_file_open(struct flash_file *file, const char *path, bool json);
+
+/// The same, and also a flash without Oneslot in which a file system is known: `stock` is set, and
+/// oneslot_map_file_system() of its map is where the files are.
+int flash_file_open_any(struct flash_file *file, const char *path, bool json);
 
 /// Writes it back in one step. Says what is wrong and returns TOOL_FAILED; returns TOOL_OK.
 int flash_file_save(const struct flash_file *file, bool json);

@@ -23,7 +23,8 @@
 int image_load(struct image_blob *blob, const char *path, bool json) {
     size_t length;
     if (!file_read(path, FLASH_FILE_MAX, &blob->owned, &length)) {
-        return errno == EFBIG ? tool_fail(json, ONESLOT_ERROR_IMAGE_TOO_LARGE, "%s is larger than any flash chip", path)
+        return errno == EFBIG ? tool_fail(json, ONESLOT_ERROR_IMAGE_TOO_LARGE,
+                                          "%s is larger than the 16 MiB of flash that Oneslot serves at the most", path)
                               : tool_fail(json, ONESLOT_ERROR_NONE, "%s: %s", path, strerror(errno));
     }
     blob->bytes = blob->owned;
@@ -151,9 +152,8 @@ int image_put_file_system(struct image_build *build) {
     return status;
 }
 
-const char *image_name_for_shell(const struct image_build *build, char text[IMAGE_NAME_ROOM]) {
+const char *image_name_for_shell(const char *name, char text[IMAGE_NAME_ROOM]) {
     static const char PLAIN[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+/,:@%";
-    const char *name = build->options.output;
     if (strcmp(name, "-") == 0) {
         return "FLASH.bin";
     }
@@ -170,6 +170,42 @@ const char *image_name_for_shell(const struct image_build *build, char text[IMAG
 
 static const char *chip_title(const struct image_build *build) {
     return build->esp32.chip != NULL ? build->esp32.chip->title : "ESP8266";
+}
+
+#define PARTS_COMMAND (IMAGE_PARTS * (4 * IMAGE_PART_NAME + 16) + 200)
+
+static void parts_json(struct json *json, const struct image_build *build) {
+    static char command[PARTS_COMMAND];
+    char name[IMAGE_PART_NAME];
+    json_array(json, "parts");
+    for (uint32_t index = 0; index < build->part_count; index++) {
+        json_object(json, NULL);
+        json_string(json, "file", image_part_name(build, index, name));
+        json_number(json, "address", build->part[index].address);
+        json_number(json, "size", build->part[index].size);
+        json_object_end(json);
+    }
+    json_array_end(json);
+    image_parts_command(build, command, sizeof command);
+    json_string(json, "parts_command", command);
+}
+
+static void parts_text(const struct image_build *build) {
+    static char command[PARTS_COMMAND];
+    char name[IMAGE_PART_NAME];
+    char size[24];
+    if (build->part_count == 0) {
+        puts("\nThe device has it all already: there is nothing to write.");
+        return;
+    }
+    puts("\nWhat differs from the dump:");
+    for (uint32_t index = 0; index < build->part_count; index++) {
+        const struct image_part *part = &build->part[index];
+        printf("  0x%06x - 0x%06x  %10s  %s\n", part->address, part->address + part->size, size_text(part->size, size),
+               image_part_name(build, index, name));
+    }
+    image_parts_command(build, command, sizeof command);
+    printf("Put just these on the device that was dumped, and on no other, with\n  %s\n", command);
 }
 
 static void report_json(const struct image_build *build, const char *command) {
@@ -205,7 +241,10 @@ static void report_json(const struct image_build *build, const char *command) {
     json_number(&json, "keys", build->trust.count);
     json_string(&json, "board", build->options.board);
     json_number(&json, "files", build->files);
-    json_string(&json, "command", command);
+    json_string(&json, "command", build->options.output != NULL ? command : NULL);
+    if (build->options.parts != NULL) {
+        parts_json(&json, build);
+    }
     tool_json_end(&json);
 }
 
@@ -213,8 +252,9 @@ static void report_text(const struct image_build *build, const char *command) {
     const struct plan *plan = &build->plan;
     const struct firmware *firmware = &build->firmware;
     char size[24];
-    printf("%s%s%s: %s, %s of flash\n", tool_colour(stdout, 1), output_name(build->options.output),
-           tool_colour(stdout, 0), chip_title(build), size_text(plan->flash_size, size));
+    const char *name = build->options.output != NULL ? output_name(build->options.output) : build->options.parts;
+    printf("%s%s%s: %s, %s of flash\n", tool_colour(stdout, 1), name, tool_colour(stdout, 0), chip_title(build),
+           size_text(plan->flash_size, size));
     printf("firmware: %s%s%s%s%s, %u bytes, %s\n", oneslot_image_kind_text(firmware->image.kind),
            firmware->maker != FIRMWARE_UNKNOWN ? ", " : "", firmware_maker_text(firmware->maker),
            firmware->version[0] != 0 ? " " : "", firmware->version, firmware->image.size,
@@ -234,13 +274,20 @@ static void report_text(const struct image_build *build, const char *command) {
     if (build->options.board != NULL) {
         printf("board: %s\n", build->options.board);
     }
-    printf("\nPut it on the chip with\n  %s\n", command);
-    puts(build->family->advice);
+    if (build->options.output != NULL) {
+        printf("\nPut it on the chip with\n  %s\n", command);
+        puts(build->family->advice);
+    }
+    if (build->options.parts != NULL) {
+        parts_text(build);
+    }
 }
 
 void image_report(const struct image_build *build) {
     char command[5000];
-    build->family->command(build, command, sizeof command);
+    if (build->options.output != NULL) {
+        build->family->command(build, command, sizeof command);
+    }
     for (uint32_t index = 0; index < build->plan.warning_count; index++) {
         tool_warn("%s", build->plan.warning[index]);
     }

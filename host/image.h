@@ -20,6 +20,7 @@ struct image_options {
     const char *boot;
     const char *bootloader;
     const char *dump;
+    const char *parts; ///< folder or beginning of the names of the files of --parts
     const char *fs;
     const char *fs_image;
     const char *map;
@@ -46,6 +47,15 @@ struct image_blob {
     const uint8_t *bytes;
     uint32_t size;
 };
+
+/// What differs from the dump.
+struct image_part {
+    uint32_t address;
+    uint32_t size;
+};
+
+#define IMAGE_PARTS     16u
+#define IMAGE_PART_NAME 300u
 
 struct image_build;
 
@@ -76,11 +86,15 @@ struct image_build {
     struct oneslot_trust_block trust;
     uint8_t *bytes; ///< the flash image
     uint32_t files;
+    uint32_t part_count;
+    struct image_part part[IMAGE_PARTS]; ///< by address
     char watch[ONESLOT_PATH_MAX + 2];
     struct {
         struct image_blob boot_file;
         struct image_blob loader;
         struct image_blob init_data;
+        struct image_blob dump; ///< the device's whole flash as it was; size 0: none was given
+        bool own_firmware;      ///< the firmware is the one in the dump
         struct oneslot_map given;
         uint8_t header_mode;
         uint8_t header_size;
@@ -118,11 +132,22 @@ enum oneslot_error image_put_journal(struct image_build *build);
 /// The files that were asked for.
 int image_put_file_system(struct image_build *build);
 
+/// ESP8266, --dump: reads the dump, and takes from it what was not given. Says what is wrong and returns a tool_status.
+int image_dump_esp8266(struct image_build *build);
+/// Puts the dump into `bytes`, erased where parts of Oneslot will lie.
+int image_dump_esp8266_put(struct image_build *build);
+
+/// Writes what differs from the dump as files, named by options.parts. Says what is wrong and returns a tool_status.
+int image_parts(struct image_build *build);
+const char *image_part_name(const struct image_build *build, uint32_t index, char name[IMAGE_PART_NAME]);
+/// The command that writes the parts, and nothing else.
+void image_parts_command(const struct image_build *build, char *text, size_t room);
+
 /// The public keys and the board's name. A private key does as well: its public half is taken, and no more.
 int image_make_trust(struct image_build *build);
 
 /// The name of the flash image as a shell takes it; `text` is used where it needs quotes.
-const char *image_name_for_shell(const struct image_build *build, char text[IMAGE_NAME_ROOM]);
+const char *image_name_for_shell(const char *name, char text[IMAGE_NAME_ROOM]);
 
 /// Says what was made.
 void image_report(const struct image_build *build);

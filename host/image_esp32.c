@@ -11,6 +11,7 @@
 #include "host/esp32_table.h"
 #include "host/file_system.h"
 #include "host/flash_file.h"
+#include "host/foreign.h"
 #include "host/image.h"
 #include "host/map/flash_map.h"
 #include "host/ram_flash.h"
@@ -129,7 +130,7 @@ static int take_application(struct image_build *build, const struct esp32_flash 
     if (build->firmware.error == ONESLOT_ERROR_NONE) {
         return tool_fail(options->json, ONESLOT_ERROR_IMAGE_CHIP, "%s is for the ESP8266", path);
     }
-    return fail_at(build, build->firmware.error, path);
+    return foreign_fail(options->json, build->firmware.error, path, bytes, size);
 }
 
 static int check_chip(struct image_build *build) {
@@ -564,7 +565,7 @@ static void command(const struct image_build *build, char *text, size_t room) {
     snprintf(text, room,
              "esptool --chip %s --port PORT --baud 460800 write-flash --flash-mode keep --flash-freq keep --flash-size "
              "keep 0 %s",
-             build->esp32.chip->name, image_name_for_shell(build, name));
+             build->esp32.chip->name, image_name_for_shell(build->options.output, name));
 }
 
 const struct image_family image_esp32 = {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/embedded.h"
+#include "host/foreign.h"
 #include "host/image.h"
 #include "host/loader.h"
 #include "host/map/flash_map.h"
@@ -51,6 +52,9 @@ static int load_programs(struct image_build *build) {
 static int check_boot(struct image_build *build) {
     const struct image_options *options = &build->options;
     bool user1 = build->firmware.image.kind == ONESLOT_IMAGE_USER1;
+    if (user1 && options->boot == NULL && build->esp8266.boot_file.size != 0) {
+        return TOOL_OK; // the dump's own
+    }
     if (user1 && options->boot == NULL) {
         return tool_fail(options->json, ONESLOT_ERROR_IMAGE_NEEDS_BOOT,
                          "%s is a user1 image, which Espressif's boot loader starts: give it with --boot boot_v1.7.bin",
@@ -84,6 +88,9 @@ static int check_image(struct image_build *build) {
     if (firmware->image.kind == ONESLOT_IMAGE_ESP32 || esp32_header(firmware->bytes, firmware->size)) {
         return tool_fail(options->json, ONESLOT_ERROR_IMAGE_CHIP, "%s is for another chip: the %s", options->firmware,
                          firmware_esp32_chip(firmware->bytes, firmware->size));
+    }
+    if (firmware->error == ONESLOT_ERROR_IMAGE_UNKNOWN) {
+        return foreign_fail(options->json, firmware->error, options->firmware, firmware->bytes, firmware->size);
     }
     if (firmware->error != ONESLOT_ERROR_NONE) {
         return tool_fail(options->json, firmware->error, "%s (%u bytes, of which %u are an image): %s",
@@ -131,11 +138,11 @@ static int load_map(struct image_build *build) {
 
 static int check(struct image_build *build) {
     const struct image_options *options = &build->options;
-    if (options->bootloader != NULL || options->dump != NULL) {
-        return tool_usage("image", "%s goes with the ESP32 family, and %s is for the ESP8266",
-                          options->dump != NULL ? "--dump" : "--bootloader", options->firmware);
+    if (options->bootloader != NULL) {
+        return tool_usage("image", "--bootloader goes with the ESP32 family, and this is for the ESP8266");
     }
-    int status = load_programs(build);
+    int status = options->dump != NULL ? image_dump_esp8266(build) : TOOL_OK;
+    status = status == TOOL_OK ? load_programs(build) : status;
     if (status != TOOL_OK) {
         return status;
     }
@@ -150,6 +157,9 @@ static int plan(struct image_build *build) {
     uint8_t mode;
     uint8_t own;
     firmware_flash_header(&build->firmware, &mode, &own);
+    if (build->esp8266.own_firmware) {
+        own = build->esp8266.dump.bytes[3]; // the device's
+    }
     build->esp8266.header_mode = options->mode != IMAGE_MODE_KEEP ? options->mode : mode;
     plan->firmware = &build->firmware;
     plan->flash_size = options->flash_size;
@@ -190,6 +200,10 @@ static void put_firmware(struct image_build *build) {
 }
 
 static int put(struct image_build *build) {
+    int status = build->esp8266.dump.size != 0 ? image_dump_esp8266_put(build) : TOOL_OK;
+    if (status != TOOL_OK) {
+        return status;
+    }
     put_loader(build);
     put_firmware(build);
     oneslot_map_write(&build->plan.map, build->bytes + build->plan.layout.map);
@@ -202,7 +216,7 @@ static void command(const struct image_build *build, char *text, size_t room) {
     char name[IMAGE_NAME_ROOM];
     snprintf(text, room,
              "esptool --chip esp8266 --port PORT --baud 460800 write-flash --flash-mode %s --flash-size keep 0 %s",
-             mode != NULL ? mode : "keep", image_name_for_shell(build, name));
+             mode != NULL ? mode : "keep", image_name_for_shell(build->options.output, name));
 }
 
 const struct image_family image_esp8266 = {

@@ -43,4 +43,7 @@ void info_esp32_text(const struct flash_file *file);
 /// Shows a file with boot loader and partition table that is no flash with Oneslot. Returns false when it is none.
 bool info_esp32_show(const char *path, const uint8_t *bytes, uint32_t size, bool as_json, bool csv, int *status);
 
+/// Shows a whole flash of an ESP8266 without Oneslot. Returns false when it is none.
+bool info_stock_show(const char *path, uint8_t *bytes, uint32_t size, bool as_json, bool csv, int *status);
+
 #endif

@@ -8,6 +8,7 @@
 #include "host/info.h"
 #include "host/map_csv.h"
 #include "host/size.h"
+#include "host/stock.h"
 #include "host/tool.h"
 #include "oneslot/otadata.h"
 
@@ -165,7 +166,11 @@ static bool application_of(const struct esp32_flash *flash, const struct oneslot
 }
 
 static void look_at_files(const struct esp32_flash *flash, struct info_files *files, bool *there) {
+    struct stock stock;
     const struct oneslot_partition *region = oneslot_map_file_system(&flash->map);
+    if (region == NULL && stock_read(&stock, flash->bytes, flash->size) && stock.kind == FILES_LITTLEFS) {
+        region = &stock.files; // which the table does not have
+    }
     *there = region != NULL && region->address < flash->size && region->size <= flash->size - region->address;
     if (*there) {
         info_look_at_files(files, flash->bytes + region->address, region->size);

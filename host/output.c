@@ -17,8 +17,8 @@
 #include "host/file.h"
 #include "host/tool.h"
 
-/// Outputs of one command; the command with most of them has three.
-#define CLAIMS_MAX 8u
+/// Outputs of one command; `image --parts` has most of them.
+#define CLAIMS_MAX 20u
 /// No key is read from a larger file.
 #define KEY_LIMIT 65536u
 

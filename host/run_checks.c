@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/firmware.h"
 #include "host/ram_flash.h"
 #include "oneslot/image.h"
 #include "oneslot/source.h"
@@ -239,6 +240,9 @@ static void check_proof(struct run_checks *checks, const struct run_subject *sub
     ram_flash_init(&flash, bytes, size);
     source = (struct oneslot_source){.size = size, .raw = true, .flash = &flash, .region = {.size = size}};
     enum oneslot_error error = oneslot_image_prove(&image, &source, NULL, buffer, NULL, NULL);
+    if (error == ONESLOT_ERROR_IMAGE_CRC && firmware_mend_header(bytes, image.size)) {
+        error = oneslot_image_prove(&image, &source, NULL, buffer, NULL, NULL);
+    }
     bool broken =
         error == ONESLOT_ERROR_IMAGE_CHECKSUM || error == ONESLOT_ERROR_IMAGE_CRC || error == ONESLOT_ERROR_IMAGE_MD5;
     if (broken) {

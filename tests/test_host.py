@@ -281,7 +281,7 @@ class TestImage:
         (lambda b: b[:-100], "cut short", "IMAGE_TRUNCATED"),
         (lambda b: b + b"\0", "more or fewer", "IMAGE_LENGTH"),
         (lambda b: b[:0x9100] + bytes([b[0x9100] ^ 1]) + b[0x9101:], "MD5", "IMAGE_MD5"),
-        (lambda b: b"\x7fELF" + b[4:], "known", "IMAGE_UNKNOWN"),
+        (lambda b: b"\x7fELF" + b[4:], "an ELF file", "IMAGE_UNKNOWN"),
         (lambda b: plain(address=0x4010E800), "loader needs", "IMAGE_MEMORY"),
         (lambda b: plain(address=0x3FFFF000), "loader needs", "IMAGE_MEMORY"),
         (lambda b: micropython(size=0xF8000), "no room", "IMAGE_TOO_LARGE"),
@@ -482,15 +482,24 @@ class TestRequest:
     def test_a_file_that_is_not_there_yet_is_warned_of(self, oneslot, flash):
         assert "no /later" in oneslot.ok("request", flash, "/later").err
 
-    @pytest.mark.parametrize("spoil", [lambda b: b[: MEGABYTE], lambda b: b[:-1], lambda b: bytes(len(b)),
-                                       lambda b: b[:20] + b"\x55" + b[21:], lambda b: b""],
-                             ids=["half", "odd", "zeros", "layout", "empty"])
-    @pytest.mark.parametrize("command", [["status"], ["request"], ["cancel"], ["fs", "ls"]], ids=" ".join)
+    @pytest.mark.parametrize("command, spoil", [
+        pytest.param(command, spoil, id=f"{' '.join(command)}-{name}")
+        for command in (["status"], ["request"], ["cancel"], ["fs", "ls"])
+        for name, spoil in {"half": lambda b: b[:MEGABYTE], "odd": lambda b: b[:-1], "zeros": lambda b: bytes(len(b)),
+                            "layout": lambda b: b[:20] + b"\x55" + b[21:], "empty": lambda b: b""}.items()
+        if (command, name) != (["fs", "ls"], "layout")  # is read like a stock flash: the next test
+    ])
     def test_what_is_no_flash_image_is_refused_untouched(self, oneslot, flash, spoil, command):
         flash.write_bytes(spoil(flash.read_bytes()))
         before = flash.read_bytes()
         result = oneslot(*command, flash, *(["/x"] if command == ["request"] else []), "--json")
         assert result.status == 1 and result.error == "NO_LAYOUT" and flash.read_bytes() == before
+
+    def test_files_are_listed_where_the_layout_is_lost(self, oneslot, flash):
+        listed = oneslot.ok("fs", "ls", flash).out
+        damaged = flash.read_bytes()
+        flash.write_bytes(damaged[:20] + b"\x55" + damaged[21:])
+        assert oneslot.ok("fs", "ls", flash).out == listed
 
 
 def test_a_pending_request_does_not_change_what_the_firmware_is(oneslot, flash):

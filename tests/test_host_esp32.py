@@ -429,9 +429,11 @@ class TestInfo:
 
     def test_a_flash_without_oneslot_is_no_flash_for_the_other_commands(self, maker, oneslot):
         dump = maker.file("dump.bin", esp.flash("esp32", esp.STOCK, [(0x10000, esp.application())]))
-        for command in (["status", dump], ["request", dump, "/x"], ["fs", "ls", dump]):
+        for command in (["status", dump], ["request", dump, "/x"]):
             result = oneslot(*command)
             assert result.status == 1 and "oneslot image --dump" in result.err
+        result = oneslot("fs", "ls", dump)
+        assert result.status == 1 and "no littlefs file system was found where the flash map says" in result.err
 
     def test_every_command_that_a_person_sees_names_no_other_chip(self, maker, oneslot):
         maker.make(esp.combined("esp32c6"), chip="esp32c6")

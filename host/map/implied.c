@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/bytes.h"
 #include "host/ram_flash.h"
 #include "oneslot/source.h"
 
@@ -176,11 +177,27 @@ static uint32_t image_size(uint8_t *bytes, uint32_t size, uint32_t address) {
     return length;
 }
 
+/// As firmware_read, of an image in flash, where header bytes 2 and 3 are the device's: an Arduino image is proven with
+/// its own, and what it says of the flash is the device's.
+static void read_flashed(struct firmware *firmware, uint8_t *bytes, uint32_t length) {
+    firmware_read(firmware, bytes, length);
+    if (firmware->error != ONESLOT_ERROR_IMAGE_CRC || firmware->image.kind != ONESLOT_IMAGE_ARDUINO) {
+        return;
+    }
+    uint8_t header[4];
+    memcpy(header, bytes, sizeof header);
+    if (firmware_mend_header(bytes, length)) {
+        firmware_read(firmware, bytes, length);
+    }
+    memcpy(bytes, header, sizeof header);
+    firmware->image.header = word_at(header);
+}
+
 bool flash_map_firmware_at(struct firmware *firmware, uint8_t *bytes, uint32_t size) {
     uint32_t address = 0;
     uint32_t length = image_size(bytes, size, address);
     if (length > 0) {
-        firmware_read(firmware, bytes, length);
+        read_flashed(firmware, bytes, length);
         if (firmware->maker != FIRMWARE_ESPRESSIF_BOOT) {
             return true;
         }

@@ -10,6 +10,7 @@
 #include "host/bytes.h"
 #include "host/esp32.h"
 #include "host/file.h"
+#include "host/foreign.h"
 #include "host/map/flash_map.h"
 #include "host/map/implied.h"
 #include "host/map_csv.h"
@@ -365,6 +366,10 @@ static bool load_firmware(struct flash_map *map, const struct flash_map_hints *h
     // What ends early or fails its digest is a firmware all the same, if a segment of it was found.
     bool other_chip = firmware.error == ONESLOT_ERROR_IMAGE_CHIP || firmware.image.kind == ONESLOT_IMAGE_ESP32;
     if (firmware.error != ONESLOT_ERROR_NONE && firmware.image.segment_count == 0 && !other_chip) {
+        struct foreign foreign;
+        if (foreign_file(&foreign, map->bytes, map->size)) {
+            return flash_map_refuse(reason, "this is %s: %s", foreign.name, foreign.advice);
+        }
         return flash_map_refuse(reason, "this is no map, no dump of a flash and no firmware of the ESP8266");
     }
     if (firmware.image.kind == ONESLOT_IMAGE_BOOT) {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/superblock.h"
-#include "host/bytes.h"
+#include "host/map/files.h"
 #include "host/map/rules.h"
 #include "host/ram_flash.h"
 #include "host/size.h"
@@ -22,47 +22,6 @@ static bool erased(const uint8_t *bytes, uint32_t length) {
 }
 
 /// File systems, as they lie in flash.
-
-enum files { FILES_NONE, FILES_LITTLEFS, FILES_FAT };
-
-/// What begins in the sector at `at`; `extent` receives its bytes, 0 if it does not tell.
-static enum files files_at(const struct flash_map *map, uint32_t at, uint32_t *extent) {
-    const uint8_t *bytes = map->bytes + at;
-    *extent = 0;
-    if (at > map->size || map->size - at < ONESLOT_SECTOR_SIZE) {
-        return FILES_NONE;
-    }
-    // littlefs, SPEC.md: revision, tag, "littlefs", tag, then version, block size, block count.
-    if (memcmp(bytes + 8, "littlefs", 8) == 0 && word_at(bytes + 20) >> 16 == 2) {
-        uint64_t size = (uint64_t)word_at(bytes + 24) * word_at(bytes + 28);
-        *extent = size <= UINT32_MAX ? (uint32_t)size : UINT32_MAX;
-        return FILES_LITTLEFS;
-    }
-    // A FAT's boot sector: jump, signature, type (Microsoft, "FAT: General Overview of On-Disk Format").
-    if ((bytes[0] == 0xeb || bytes[0] == 0xe9) && bytes[510] == 0x55 && bytes[511] == 0xaa &&
-        (memcmp(bytes + 54, "FAT", 3) == 0 || memcmp(bytes + 82, "FAT", 3) == 0)) {
-        uint32_t sectors = bytes[19] | (uint32_t)bytes[20] << 8;
-        uint64_t size =
-            (uint64_t)(bytes[11] | (uint32_t)bytes[12] << 8) * (sectors != 0 ? sectors : word_at(bytes + 32));
-        *extent = size <= UINT32_MAX ? (uint32_t)size : UINT32_MAX;
-        return FILES_FAT;
-    }
-    return FILES_NONE;
-}
-
-static const char *files_text(enum files files) {
-    return files == FILES_FAT ? "a FAT" : "a littlefs";
-}
-
-/// A littlefs may have only the second block of its first pair. Blocks have one or two sectors.
-static enum files files_in(const struct flash_map *map, const struct oneslot_partition *region, uint32_t *extent) {
-    enum files files = FILES_NONE;
-    for (uint32_t sector = 0; sector <= 2 && files == FILES_NONE && sector * ONESLOT_SECTOR_SIZE < region->size;
-         sector++) {
-        files = files_at(map, region->address + sector * ONESLOT_SECTOR_SIZE, extent);
-    }
-    return files;
-}
 
 static void check_littlefs(struct check *check, const struct oneslot_partition *region) {
     struct oneslot_flash flash;
@@ -83,7 +42,7 @@ static void check_region_files(struct check *check, const struct oneslot_partiti
     if (region_end(region) > map->size || region->size == 0) {
         return; // past the end, reported as such
     }
-    enum files files = files_in(map, region, &extent);
+    enum files files = files_in(map->bytes, map->size, region, &extent);
     if (files == FILES_NONE && region->subtype == ONESLOT_SUBTYPE_DATA_SPIFFS) {
         return; // SPIFFS has no mark to know it by
     }
@@ -139,7 +98,7 @@ static void check_unlisted_files(struct check *check) {
         if (region != NULL && region_is_file_system(region)) {
             continue;
         }
-        enum files files = files_at(map, at, &extent);
+        enum files files = files_at(map->bytes, map->size, at, &extent);
         if (files == FILES_NONE) {
             continue;
         }
