@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "broken"))
 from variants import (ESP32_VARIANTS, HANDOVER_VARIANTS, IMAGE_ESP32_VARIANTS, JOURNAL_VARIANTS,  # noqa: E402
                       LIFE_ESP32_VARIANTS, LIFE_VARIANTS,
                       MEMORY_VARIANTS, OTADATA_VARIANTS, PACKAGE_VARIANTS, SAVE_VARIANTS, SELF_UPDATE_VARIANTS,
+                      SINGLE_FAULT_VARIANTS, START_VARIANTS,
                       STORY_VARIANTS, VARIANTS, WAY_BACK_VARIANTS)
 
 CFLAGS = ["-std=c11", "-O2", "-w", "-D_DEFAULT_SOURCE", "-DLFS_NO_DEBUG", "-DLFS_NO_WARN", "-DLFS_NO_ERROR",
@@ -169,11 +170,20 @@ def test_a_broken_engine_of_the_esp32_family_is_caught(repo, build, tmp_path, va
 ESP32_TESTS = [("test_otadata.c", variant) for variant in OTADATA_VARIANTS] + \
               [("test_handover.c", variant) for variant in HANDOVER_VARIANTS] + \
               [("test_image_esp32.c", variant) for variant in IMAGE_ESP32_VARIANTS]
+OTHER_TESTS = [("test_single_faults.c", variant) for variant in SINGLE_FAULT_VARIANTS] + \
+              [("test_image.c", variant) for variant in START_VARIANTS]
 
 
 @pytest.mark.parametrize("test, variant", ESP32_TESTS, ids=[variant.name for _, variant in ESP32_TESTS])
 def test_a_broken_part_of_the_esp32_family_is_caught_by_its_own_test(repo, build, tmp_path, test, variant):
     program = build_campaign(repo, build, tmp_path, variant, (test, "synthetic_esp32.c"), ("-lcmocka",))
+    assert is_caught(program), f"not caught: {variant.what}"
+
+
+@pytest.mark.parametrize("test, variant", OTHER_TESTS, ids=[variant.name for _, variant in OTHER_TESTS])
+def test_a_broken_start_is_caught_by_its_own_test(repo, build, tmp_path, test, variant):
+    program = build_campaign(repo, build, tmp_path, variant,
+                             (test, "synthetic.c", "synthetic_esp32.c", "littlefs_reseal.c"), ("-lcmocka",))
     assert is_caught(program), f"not caught: {variant.what}"
 
 

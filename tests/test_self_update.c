@@ -56,7 +56,8 @@ static void make_installer(uint8_t *bytes, uint32_t size, uint32_t entry, uint64
     bytes[0] = 0xe9;
     bytes[1] = 1;
     put_word(bytes + 4, entry);
-    put_word(bytes + 8, 0x4010e000u - length); // up to the loader, so that it holds where it is entered
+    // Up to the loader, so that it holds where installers are entered.
+    put_word(bytes + 8, entry == oneslot_esp8266.limits.installer_entry ? 0x4010e000u - length : entry);
     put_word(bytes + 12, length);
     for (uint32_t i = 0; i < length; i++) {
         bytes[16 + i] = (uint8_t)nor_next_random(&seed);

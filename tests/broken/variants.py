@@ -320,6 +320,7 @@ MEMORY_VARIANTS = (
     ), ("failed",)),
     Variant("unread_is_empty", "a record that is not read a second time passes for none", "handover.c", (
         ("(read && install->slot >= ONESLOT_SLOTS)", "false"),
+        ("    if (lacks_last_word(start->install)) {", "    if (false && lacks_last_word(start->install)) {"),
     ), ("failed",)),
 )
 # The same, of the way back and of versions, which the engine's test with packages must catch.
@@ -381,8 +382,8 @@ HANDOVER_VARIANTS = (
         TAKE_BACK,
     ), ("failed",)),
     Variant("boots_not_counted", "boots of a trial are not counted", "handover.c", (
-        ("    trial = trial && (oneslot_journal_trial_count(&install->journal, install->slot) == ONESLOT_ERROR_NONE ||\n"
-         "                      oneslot_journal_trial_count(&install->journal, install->slot) == ONESLOT_ERROR_NONE);\n", ""),
+        ("        error = oneslot_journal_trial_count(&install->journal, install->slot);\n",
+         "        error = ONESLOT_ERROR_NONE;\n"),
     ), ("failed",)),
     Variant("trial_without_a_trial", "a firmware on trial is chosen for good", "handover.c", (
         ("trial ? ONESLOT_OTA_NEW : ONESLOT_OTA_UNDEFINED", "ONESLOT_OTA_UNDEFINED"),
@@ -460,4 +461,21 @@ STORY_VARIANTS = (
         ("        enum oneslot_error error = append(install, running, running);\n",
          "        enum oneslot_error error = append(install, install->layout.installer, 0);\n"),
     ), ("brick", "journal", "wrong"), (), "installer"),
+)
+
+# Of operations and reads that fail once, or for a while, at every place in turn.
+SINGLE_FAULT_VARIANTS = (
+    Variant("last_word_not_missed", "the boot loader goes past the installer though the journal calls an attempt open",
+            "handover.c", (
+        ("    if (lacks_last_word(start->install)) {", "    if (false && lacks_last_word(start->install)) {"),
+    ), ("failed",)),
+)
+# Of what the loader starts.
+START_VARIANTS = (
+    Variant("not_the_loaders_rule", "an image is allowed whose segments the loader does not copy", "image_allowed.c", (
+        ("        if (!oneslot_rom_loads(segment->address, segment->length)) {", "        if (false) {"),
+    ), ("failed",)),
+    Variant("entered_anywhere", "an image is allowed that is entered where nothing was loaded", "image_allowed.c", (
+        ("    return entered ? ONESLOT_ERROR_NONE", "    return entered || true ? ONESLOT_ERROR_NONE"),
+    ), ("failed",)),
 )

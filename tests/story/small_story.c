@@ -79,7 +79,7 @@ static uint8_t *make_installer(uint64_t seed) {
     bytes[0] = 0xe9;
     bytes[1] = 1;
     put_word(bytes + 4, oneslot_esp8266.limits.installer_entry);
-    put_word(bytes + 8, 0x40100000u);
+    put_word(bytes + 8, 0x4010e000u - length); // up to the loader, so that it holds where it is entered
     put_word(bytes + 12, length);
     for (uint32_t i = 0; i < length; i++) {
         bytes[16 + i] = (uint8_t)nor_next_random(&seed);
