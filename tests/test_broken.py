@@ -171,7 +171,7 @@ ESP32_TESTS = [("test_otadata.c", variant) for variant in OTADATA_VARIANTS] + \
               [("test_handover.c", variant) for variant in HANDOVER_VARIANTS] + \
               [("test_image_esp32.c", variant) for variant in IMAGE_ESP32_VARIANTS]
 OTHER_TESTS = [("test_single_faults.c", variant) for variant in SINGLE_FAULT_VARIANTS] + \
-              [("test_image.c", variant) for variant in START_VARIANTS]
+              [("test_started.c", variant) for variant in START_VARIANTS]
 
 
 @pytest.mark.parametrize("test, variant", ESP32_TESTS, ids=[variant.name for _, variant in ESP32_TESTS])

@@ -478,4 +478,12 @@ START_VARIANTS = (
     Variant("entered_anywhere", "an image is allowed that is entered where nothing was loaded", "image_allowed.c", (
         ("    return entered ? ONESLOT_ERROR_NONE", "    return entered || true ? ONESLOT_ERROR_NONE"),
     ), ("failed",)),
+    Variant("off_its_page", "an ESP32 image is taken whose code does not lie on the same place of a page", "image_esp32.c", (
+        ("        return !mapped || ", "        return mapped || !mapped || "),
+    ), ("failed",)),
+    Variant("any_page", "the page that an ESP32 image names is believed on chips that have one size alone",
+            "image_esp32.c", (
+        ("    return 1u << (named >= window->page_bits && named",
+         "    return 1u << (named >= (window->page_bits & 8u) && named"),
+    ), ("failed",)),
 )
