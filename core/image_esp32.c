@@ -28,25 +28,63 @@
 #define ESP8266_START 0x3ffe8000u
 #define ESP8266_END   0x40110000u
 
-/// Memory of a chip through which flash is seen; what lies there is mapped and not loaded, so it has to lie alike in
-/// flash. Source: ESP-IDF, components/soc/CHIP/include/soc/soc.h or ext_mem_defs.h.
-struct windows {
-    uint16_t chip;
-    uint16_t page_bits; ///< of the smallest page that the chip can be set to
-    uint32_t data_start;
-    uint32_t data_end;
-    uint32_t code_start;
-    uint32_t code_end;
+/// [start, end) of memory.
+struct range {
+    uint32_t start;
+    uint32_t end;
 };
 
-static const struct windows windows[] = {
-    {ONESLOT_CHIP_ESP32, 16, 0x3f400000, 0x3f800000, 0x400d0000, 0x40400000},
-    {ONESLOT_CHIP_ESP32S2, 16, 0x3f000000, 0x3ff80000, 0x40080000, 0x40800000},
-    {ONESLOT_CHIP_ESP32C3, 16, 0x3c000000, 0x3c800000, 0x42000000, 0x42800000},
-    {ONESLOT_CHIP_ESP32S3, 16, 0x3c000000, 0x3e000000, 0x42000000, 0x44000000},
-    {ONESLOT_CHIP_ESP32C2, 14, 0x3c000000, 0x3c400000, 0x42000000, 0x42400000},
-    {ONESLOT_CHIP_ESP32C6, 13, 0x42000000, 0x43000000, 0x42000000, 0x43000000},
-    {ONESLOT_CHIP_ESP32H2, 13, 0x42000000, 0x43000000, 0x42000000, 0x43000000},
+#define RAM_RANGES 5u
+/// Segments for addresses below are padding: nothing is done with them.
+#define FIRST_ADDRESS 0x10000000u
+
+/// Memory of a chip: the windows through which flash is seen (what lies there is mapped and not loaded, so it has to
+/// lie alike in flash), and the RAM that the boot loader agrees to load. Where in it the boot loader itself lies is its
+/// own build's. Source: ESP-IDF, components/soc/CHIP/include/soc/soc.h or ext_mem_defs.h.
+struct memory {
+    uint16_t chip;
+    uint16_t page_bits; ///< of the smallest page that the chip can be set to
+    struct range window[2];
+    struct range ram[RAM_RANGES];
+};
+
+static const struct memory memories[] = {
+    {ONESLOT_CHIP_ESP32,
+     16,
+     {{0x3f400000, 0x3f800000}, {0x400d0000, 0x40400000}},
+     {{0x3ffae000, 0x40000000},
+      {0x40080000, 0x400c0000},
+      {0x400c0000, 0x400c2000},
+      {0x3ff80000, 0x3ff82000},
+      {0x50000000, 0x50002000}}},
+    {ONESLOT_CHIP_ESP32S2,
+     16,
+     {{0x3f000000, 0x3ff80000}, {0x40080000, 0x40800000}},
+     {{0x3ffb0000, 0x40000000},
+      {0x40020000, 0x40070000},
+      {0x40070000, 0x40072000},
+      {0x3ff9e000, 0x3ffa0000},
+      {0x50000000, 0x50002000}}},
+    {ONESLOT_CHIP_ESP32C3,
+     16,
+     {{0x3c000000, 0x3c800000}, {0x42000000, 0x42800000}},
+     {{0x3fc80000, 0x3fce0000}, {0x4037c000, 0x403e0000}, {0x50000000, 0x50002000}}},
+    {ONESLOT_CHIP_ESP32S3,
+     16,
+     {{0x3c000000, 0x3e000000}, {0x42000000, 0x44000000}},
+     {{0x3fc88000, 0x3fd00000}, {0x40370000, 0x403e0000}, {0x600fe000, 0x60100000}, {0x50000000, 0x50002000}}},
+    {ONESLOT_CHIP_ESP32C2,
+     14,
+     {{0x3c000000, 0x3c400000}, {0x42000000, 0x42400000}},
+     {{0x3fca0000, 0x3fce0000}, {0x4037c000, 0x403c0000}}},
+    {ONESLOT_CHIP_ESP32C6,
+     13,
+     {{0x42000000, 0x43000000}, {0x42000000, 0x43000000}},
+     {{0x40800000, 0x40880000}, {0x50000000, 0x50004000}}},
+    {ONESLOT_CHIP_ESP32H2,
+     13,
+     {{0x42000000, 0x43000000}, {0x42000000, 0x43000000}},
+     {{0x40800000, 0x40850000}, {0x50000000, 0x50001000}}},
 };
 
 /// Where the bytes come from: a file, or the application's partition itself.
@@ -92,25 +130,34 @@ static uint16_t half_word(const uint8_t *bytes) {
     return (uint16_t)(bytes[0] | bytes[1] << 8);
 }
 
-/// The page that the boot loader sets: what the descriptor names, where the chip can be set to it, else the largest.
-static uint32_t page_of(const struct windows *window, uint32_t named) {
-    return 1u << (named >= window->page_bits && named <= LARGEST_PAGE ? named : LARGEST_PAGE);
+static bool is_within(const struct range *range, uint32_t address, uint32_t length) {
+    return address >= range->start && address < range->end && length <= range->end - address;
 }
 
-/// Whether the segment, if it is one that is mapped, lies on the same place of its page in flash and in memory. The
-/// application's partition begins on 64 KiB.
-static bool is_congruent(const struct reading *reading, const struct oneslot_segment *segment) {
-    const struct oneslot_image *image = reading->image;
-    for (uint32_t i = 0; i < sizeof windows / sizeof windows[0]; i++) {
-        const struct windows *window = &windows[i];
-        if (window->chip != image->chip) {
-            continue;
-        }
-        bool mapped = (segment->address >= window->data_start && segment->address < window->data_end) ||
-                      (segment->address >= window->code_start && segment->address < window->code_end);
-        return !mapped || ((segment->address ^ segment->offset) & (page_of(window, reading->page) - 1u)) == 0;
+/// The page that the boot loader sets: what the descriptor names, where the chip can be set to it, else the largest.
+static uint32_t page_of(const struct memory *memory, uint32_t named) {
+    return 1u << (named >= memory->page_bits && named <= LARGEST_PAGE ? named : LARGEST_PAGE);
+}
+
+/// Whether the boot loader takes a segment for where it belongs. One that is mapped has to lie on the same place of its
+/// page in flash and in memory (the application's partition begins on 64 KiB); one that is loaded, in RAM.
+static enum oneslot_error judge_place(const struct reading *reading, const struct oneslot_segment *segment) {
+    const struct memory *memory = NULL;
+    for (uint32_t i = 0; i < sizeof memories / sizeof memories[0]; i++) {
+        memory = memories[i].chip == reading->image->chip ? &memories[i] : memory;
     }
-    return true;
+    if (memory == NULL) {
+        return ONESLOT_ERROR_NONE;
+    }
+    if (is_within(&memory->window[0], segment->address, 0) || is_within(&memory->window[1], segment->address, 0)) {
+        bool congruent = ((segment->address ^ segment->offset) & (page_of(memory, reading->page) - 1u)) == 0;
+        return congruent ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_IMAGE_HEADER;
+    }
+    bool right = segment->length == 0 || segment->address < FIRST_ADDRESS;
+    for (uint32_t i = 0; i < RAM_RANGES; i++) {
+        right = right || is_within(&memory->ram[i], segment->address, segment->length);
+    }
+    return right ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_IMAGE_MEMORY;
 }
 
 /// The first bytes tell whether it is an application for this family at all.
@@ -205,9 +252,12 @@ static enum oneslot_error take_segment(struct reading *reading, uint32_t length,
     struct oneslot_image *image = reading->image;
     struct oneslot_segment *segment = &image->segment[image->segment_count];
     *segment = (struct oneslot_segment){reading->address, offset, length};
-    if (length % 4u != 0 || length >= SEGMENT_MAX || !is_congruent(reading, segment) ||
-        (image->segment_count == 0 && length < DESCRIPTOR_SIZE)) {
+    if (length % 4u != 0 || length >= SEGMENT_MAX || (image->segment_count == 0 && length < DESCRIPTOR_SIZE)) {
         return ONESLOT_ERROR_IMAGE_HEADER;
+    }
+    enum oneslot_error error = judge_place(reading, segment);
+    if (error) {
+        return error;
     }
     if (length > reading->input->size - offset) {
         return ONESLOT_ERROR_IMAGE_TRUNCATED;

@@ -200,23 +200,68 @@ static int choose(const struct bootloader *bootloader, const struct table *table
 
 /* Images. */
 
-/// Memory through which flash is seen. Source: ESP-IDF, components/soc/CHIP/include/soc/soc.h and ext_mem_defs.h.
+/// Memory of the chips. Source: ESP-IDF, components/soc/CHIP/include/soc/soc.h and ext_mem_defs.h.
 struct windows {
     uint32_t chip;
-    uint32_t data_start;
+    uint32_t data_start; ///< through which flash is seen
     uint32_t data_end;
     uint32_t code_start;
     uint32_t code_end;
     uint32_t smallest_page; ///< power of 2; 16: the only one
+    uint32_t ram[10];       ///< first address and end of each range that is loaded: data, code, the RTC's
 };
 static const struct windows windows[] = {
-    {0, 0x3f400000, 0x3f800000, 0x400d0000, 0x40400000, 16},  /* ESP32 */
-    {2, 0x3f000000, 0x3ff80000, 0x40080000, 0x40800000, 16},  /* ESP32-S2 */
-    {5, 0x3c000000, 0x3c800000, 0x42000000, 0x42800000, 16},  /* ESP32-C3 */
-    {9, 0x3c000000, 0x3e000000, 0x42000000, 0x44000000, 16},  /* ESP32-S3 */
-    {12, 0x3c000000, 0x3c400000, 0x42000000, 0x42400000, 14}, /* ESP32-C2 */
-    {13, 0x42000000, 0x43000000, 0x42000000, 0x43000000, 13}, /* ESP32-C6 */
-    {16, 0x42000000, 0x43000000, 0x42000000, 0x43000000, 13}, /* ESP32-H2 */
+    {0,
+     0x3f400000,
+     0x3f800000,
+     0x400d0000,
+     0x40400000,
+     16, /* ESP32 */
+     {0x3ffae000, 0x40000000, 0x40080000, 0x400c0000, 0x400c0000, 0x400c2000, 0x3ff80000, 0x3ff82000, 0x50000000,
+      0x50002000}},
+    {2,
+     0x3f000000,
+     0x3ff80000,
+     0x40080000,
+     0x40800000,
+     16, /* ESP32-S2 */
+     {0x3ffb0000, 0x40000000, 0x40020000, 0x40070000, 0x40070000, 0x40072000, 0x3ff9e000, 0x3ffa0000, 0x50000000,
+      0x50002000}},
+    {5,
+     0x3c000000,
+     0x3c800000,
+     0x42000000,
+     0x42800000,
+     16, /* ESP32-C3 */
+     {0x3fc80000, 0x3fce0000, 0x4037c000, 0x403e0000, 0x50000000, 0x50002000}},
+    {9,
+     0x3c000000,
+     0x3e000000,
+     0x42000000,
+     0x44000000,
+     16, /* ESP32-S3 */
+     {0x3fc88000, 0x3fd00000, 0x40370000, 0x403e0000, 0x600fe000, 0x60100000, 0x50000000, 0x50002000}},
+    {12,
+     0x3c000000,
+     0x3c400000,
+     0x42000000,
+     0x42400000,
+     14, /* ESP32-C2 */
+     {0x3fca0000, 0x3fce0000, 0x4037c000, 0x403c0000}},
+    {13,
+     0x42000000,
+     0x43000000,
+     0x42000000,
+     0x43000000,
+     13, /* ESP32-C6 */
+     {0x40800000, 0x40880000, 0x50000000, 0x50004000}},
+    {16,
+     0x42000000,
+     0x43000000,
+     0x42000000,
+     0x43000000,
+     13, /* ESP32-H2 */
+     {0x40800000, 0x40850000, 0x50000000, 0x50001000}},
 };
 
 /// An image that is being looked through.
@@ -284,6 +329,18 @@ static bool settle_page(struct look *look, const struct bootloader_segment *segm
     return true;
 }
 
+/// Whether all of it lies in one range of RAM.
+static bool is_ram(const struct windows *memory, uint32_t address, uint32_t length) {
+    for (uint32_t i = 0; i < 10; i += 2) {
+        uint32_t start = memory->ram[i];
+        uint32_t end = memory->ram[i + 1];
+        if (address >= start && address < end && length <= end - address) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool segment_right(struct look *look, const struct bootloader_segment *segment, bool first) {
     const struct bootloader *bootloader = look->bootloader;
     if (segment->length % 4u != 0 || segment->length >= LARGEST || (first && !settle_page(look, segment))) {
@@ -292,8 +349,12 @@ static bool segment_right(struct look *look, const struct bootloader_segment *se
     if (segment->mapped) {
         return (segment->address - segment->flash) % look->page == 0;
     }
-    return !segment->loaded || segment->length == 0 || bootloader->clashes == NULL ||
-           !bootloader->clashes(bootloader->context, segment->address, segment->length);
+    if (!segment->loaded || segment->length == 0) {
+        return true;
+    }
+    return is_ram(look->windows, segment->address, segment->length) &&
+           (bootloader->clashes == NULL ||
+            !bootloader->clashes(bootloader->context, segment->address, segment->length));
 }
 
 static bool take_segment(struct look *look, bool first) {

@@ -29,7 +29,7 @@ struct bootloader {
     uint16_t chip;                     ///< number that an image must have in its header
     uint16_t revision;                 ///< of the chip, 100 x major + minor
     bool rollback;                     ///< CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE
-    /// Whether a segment would be loaded over the boot loader itself or outside of memory. May be NULL: none is.
+    /// Whether a segment in RAM would be loaded over the boot loader itself. May be NULL: none is.
     bool (*clashes)(void *context, uint32_t address, uint32_t length);
     /// What is known already of a partition: returns whether anything is, then `takes` says which. For campaigns, which
     /// meet the same application thousands of times. May be NULL.

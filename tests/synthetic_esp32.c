@@ -13,8 +13,25 @@
 #define CODE_HEADER     (HEADER_SIZE + 8u + DATA_LENGTH + 8u + RAM_LENGTH)
 #define CODE_OFFSET     (CODE_HEADER + 8u)
 #define BLOCK_REVISIONS (HEADER_SIZE + 8u + 176u) /* of eFuse: none is asked for */
-#define MAPPED_ESP32    0x3f400000u
-#define MAPPED          0x3c000000u
+
+const struct synthetic_esp32_memory synthetic_esp32_memories[SYNTHETIC_ESP32_CHIPS] = {
+    {ONESLOT_CHIP_ESP32, 0x3f400000, 0x400d0000, 0x3ffb0000},
+    {ONESLOT_CHIP_ESP32S2, 0x3f000000, 0x40080000, 0x3ffc0000},
+    {ONESLOT_CHIP_ESP32C3, 0x3c000000, 0x42000000, 0x3fc90000},
+    {ONESLOT_CHIP_ESP32S3, 0x3c000000, 0x42000000, 0x3fc90000},
+    {ONESLOT_CHIP_ESP32C2, 0x3c000000, 0x42000000, 0x3fcb0000},
+    {ONESLOT_CHIP_ESP32C6, 0x42000000, 0x42010000, 0x40810000},
+    {ONESLOT_CHIP_ESP32H2, 0x42000000, 0x42010000, 0x40810000},
+};
+
+/// Of a chip that is none of these, an ESP32's.
+static const struct synthetic_esp32_memory *memory_of(uint16_t chip) {
+    uint32_t index = 0;
+    for (uint32_t i = 0; i < SYNTHETIC_ESP32_CHIPS; i++) {
+        index = synthetic_esp32_memories[i].chip == chip ? i : index;
+    }
+    return &synthetic_esp32_memories[index];
+}
 
 static void put_word(uint8_t *bytes, uint32_t value) {
     for (int i = 0; i < 4; i++) {
@@ -46,22 +63,22 @@ void synthetic_esp32(uint8_t *bytes, uint32_t size, uint16_t chip, uint64_t seed
     uint32_t end = size - DIGEST_SIZE - 16u;
     uint64_t random = seed;
     uint64_t common = 0;
-    bool first = chip == ONESLOT_CHIP_ESP32;
+    const struct synthetic_esp32_memory *memory = memory_of(chip);
     for (uint32_t i = 0; i < end; i++) {
         bytes[i] = (uint8_t)nor_next_random(i >= CODE_OFFSET && end - i <= same ? &common : &random);
     }
     memset(bytes, 0, HEADER_SIZE);
     memset(bytes + end, 0, size - end);
     memcpy(bytes, (const uint8_t[]){0xe9, 3, 2, 0x20}, 4);
-    put_word(bytes + 4, first ? 0x40080000u : 0x40380000u);
+    put_word(bytes + 4, memory->ram);
     bytes[8] = 0xee;
     bytes[12] = (uint8_t)chip;
     bytes[13] = (uint8_t)(chip >> 8);
     bytes[23] = 1;
-    put_segment(bytes, HEADER_SIZE, (first ? MAPPED_ESP32 : MAPPED) + HEADER_SIZE + 8u, DATA_LENGTH);
+    put_segment(bytes, HEADER_SIZE, memory->data + HEADER_SIZE + 8u, DATA_LENGTH);
     put_word(bytes + HEADER_SIZE + 8u, 0xabcd5432u);
     put_word(bytes + BLOCK_REVISIONS, 0);
-    put_segment(bytes, HEADER_SIZE + 8u + DATA_LENGTH, 0x3ffb0000u, RAM_LENGTH);
-    put_segment(bytes, CODE_HEADER, (first ? 0x400d0000u : 0x42000000u) + CODE_OFFSET % 0x10000u, end - CODE_OFFSET);
+    put_segment(bytes, HEADER_SIZE + 8u + DATA_LENGTH, memory->ram, RAM_LENGTH);
+    put_segment(bytes, CODE_HEADER, memory->code + CODE_OFFSET % 0x10000u, end - CODE_OFFSET);
     synthetic_esp32_seal(bytes, size);
 }

@@ -4,6 +4,17 @@
 
 #include <stdint.h>
 
+/// Where an application of a chip lies in its memory.
+struct synthetic_esp32_memory {
+    uint16_t chip; ///< its number in an image's header
+    uint32_t data; ///< windows through which flash is seen
+    uint32_t code;
+    uint32_t ram;
+};
+
+#define SYNTHETIC_ESP32_CHIPS 7u
+extern const struct synthetic_esp32_memory synthetic_esp32_memories[SYNTHETIC_ESP32_CHIPS];
+
 /// Smallest size.
 #define SYNTHETIC_ESP32_MINIMUM 0x800u
 

@@ -243,6 +243,13 @@ static void images_are_refused_for_what_they_ask(void **state) {
         {24, 0x3c000120, false},       /* data off its page */
         {28, 0xfc, false},             /* no room for the descriptor */
         {548, 0x102, false},           /* no whole words */
+        {544, 0x3fc80000, true},       /* the first of RAM */
+        {544, 0x3fc7fffc, false},      /* the word before */
+        {544, 0x3fcdff00, true},       /* the last that it has room in */
+        {544, 0x3fcdff04, false},      /* and one word on */
+        {544, 0x50001f00, true},       /* the RTC's */
+        {544, 0x20000000, false},      /* no memory */
+        {544, 0, true},                /* padding */
     };
     (void)state;
     for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -252,7 +259,7 @@ static void images_are_refused_for_what_they_ask(void **state) {
         synthetic_esp32_seal(bytes + SLOT_0, SIZE);
         assert_int_equal(bootloader_takes(&bootloader, SLOT_0, SLOT_SIZE, &image), cases[i].takes);
     }
-    uint32_t end = 0x3ffb0100;
+    uint32_t end = 0x3fc90100;
     struct bootloader bootloader = {.flash = &flash, .chip = CHIP, .revision = 4, .clashes = clashes, .context = &end};
     make_flash(USUAL);
     assert_true(bootloader_takes(&bootloader, SLOT_0, SLOT_SIZE, &image));

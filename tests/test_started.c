@@ -17,6 +17,7 @@
 #include "oneslot/source.h"
 #include "sim/bootloader.h"
 #include "sim/nor.h"
+#include "tests/synthetic_esp32.h"
 
 #define FLASH_SIZE 0x40000u
 #define SLOT       0x10000u /* of an application of the ESP32 family */
@@ -189,22 +190,8 @@ static void what_is_installed_on_an_esp8266_is_started(void **state) {
 
 /* The ESP32 family */
 
-struct family {
-    uint16_t chip;
-    uint32_t data; ///< windows through which flash is seen
-    uint32_t code;
-    uint32_t ram;
-};
-
-static const struct family families[] = {
-    {0, 0x3f400000, 0x400d0000, 0x3ffb0000},  {2, 0x3f000000, 0x40080000, 0x3ffc0000},
-    {5, 0x3c000000, 0x42000000, 0x3fc90000},  {9, 0x3c000000, 0x42000000, 0x3fc90000},
-    {12, 0x3c000000, 0x42000000, 0x3fcb0000}, {13, 0x42000000, 0x42000000, 0x40810000},
-    {16, 0x42000000, 0x42000000, 0x40810000},
-};
-
 /// Moves mapped segments to where they have to lie: mostly.
-static void align_segments(const struct family *family, uint32_t count, uint32_t page) {
+static void align_segments(const struct synthetic_esp32_memory *family, uint32_t count, uint32_t page) {
     uint32_t at = 24;
     for (uint32_t i = 0; i < count && at + 8 < SLOT_SIZE; i++) {
         uint32_t address = word_at(at);
@@ -216,7 +203,7 @@ static void align_segments(const struct family *family, uint32_t count, uint32_t
     }
 }
 
-static void make_esp32(const struct family *family) {
+static void make_esp32(const struct synthetic_esp32_memory *family) {
     static const uint32_t strange[] = {0,          4,          0x0ffffffc, 0x10000000, 0x3c000000, 0x3c800000,
                                        0x3f400000, 0x3f800000, 0x400d0000, 0x40400000, 0x42000000, 0x42800000,
                                        0x43000000, 0x44000000, 0x3ffe8000, 0x40110000, 0xfffffffc, 0x3e000000};
@@ -252,20 +239,21 @@ static void make_esp32(const struct family *family) {
 
 static void what_is_installed_on_an_esp32_is_started(void **state) {
     static _Alignas(4) uint8_t buffer[ONESLOT_IMAGE_BUFFER];
-    uint32_t taken[sizeof families / sizeof *families] = {0};
+    uint32_t taken[SYNTHETIC_ESP32_CHIPS] = {0};
     (void)state;
     seed = 32;
     file = bytes + SLOT;
     for (uint32_t round = 0; round < ROUNDS; round++) {
-        uint32_t index = round % (sizeof families / sizeof *families);
+        uint32_t index = round % (SYNTHETIC_ESP32_CHIPS);
         uint16_t revision = (uint16_t)below(6);
-        struct bootloader bootloader = {.flash = &flash, .chip = families[index].chip, .revision = revision};
+        struct bootloader bootloader = {
+            .flash = &flash, .chip = synthetic_esp32_memories[index].chip, .revision = revision};
         struct bootloader_image started;
         struct oneslot_image image;
         struct oneslot_chip chip;
-        make_esp32(&families[index]);
+        make_esp32(&synthetic_esp32_memories[index]);
         struct oneslot_source source = {.size = file_size};
-        oneslot_esp32_chip(&chip, families[index].chip, revision);
+        oneslot_esp32_chip(&chip, synthetic_esp32_memories[index].chip, revision);
         chip.limits.firmware = SLOT_SIZE;
         enum oneslot_error error = oneslot_image_esp32_prove(&image, &source, NULL, buffer, NULL, NULL);
         error = error ? error : oneslot_image_allowed(&image, &chip.limits, NULL);
@@ -274,11 +262,12 @@ static void what_is_installed_on_an_esp32_is_started(void **state) {
         }
         taken[index]++;
         if (!bootloader_takes(&bootloader, SLOT, SLOT_SIZE, &started)) {
-            fail_msg("round %u: chip %u, %u segments: taken, and not started", round, families[index].chip, file[1]);
+            fail_msg("round %u: chip %u, %u segments: taken, and not started", round,
+                     synthetic_esp32_memories[index].chip, file[1]);
         }
     }
-    for (uint32_t i = 0; i < sizeof families / sizeof *families; i++) {
-        print_message("  chip %u: %u taken\n", families[i].chip, taken[i]);
+    for (uint32_t i = 0; i < SYNTHETIC_ESP32_CHIPS; i++) {
+        print_message("  chip %u: %u taken\n", synthetic_esp32_memories[i].chip, taken[i]);
         assert_true(taken[i] > 100);
     }
 }

@@ -55,7 +55,7 @@ extern "C" {
     X(IMAGE_UNPROVEN, 48, "the image carries no proof of its whole content: give its SHA-256 with the request")        \
     X(IMAGE_TOO_LARGE, 49, "the image is larger than the firmware's region")                                           \
     X(IMAGE_OVERLAP, 50, "the image would overwrite the reserved area, the file system or its own source")             \
-    X(IMAGE_MEMORY, 51, "the image loads into memory that the loader needs")                                           \
+    X(IMAGE_MEMORY, 51, "the image loads into memory that is not there, or that the loader needs")                     \
     X(IMAGE_NEEDS_BOOT, 52, "this image needs Espressif's boot loader in the first sector, which is not there")        \
     X(IMAGE_LENGTH, 53, "the file holds more or fewer bytes than its image says")                                      \
     X(IMAGE_REVISION, 54, "the image is for another revision of this chip")                                            \

@@ -110,7 +110,7 @@ typedef enum oneslot_error oneslot_image_prover(struct oneslot_image *image, str
 
 /// As oneslot_image_prove, for applications of the ESP32 family. Their `target` is 0: where they lie is the
 /// partition table's. Returns IMAGE_UNKNOWN, IMAGE_CHIP (an image for the ESP8266), IMAGE_HEADER, IMAGE_TRUNCATED,
-/// IMAGE_LENGTH, IMAGE_DIGEST, IMAGE_CHECKSUM, IMAGE_SHA256 or a source error.
+/// IMAGE_LENGTH, IMAGE_MEMORY, IMAGE_DIGEST, IMAGE_CHECKSUM, IMAGE_SHA256 or a source error.
 oneslot_image_prover oneslot_image_esp32_prove;
 
 /// What the chips of the ESP32 family ask of an image: limits.chip, the revisions, a signature. As ESP-IDF's boot

@@ -479,11 +479,14 @@ START_VARIANTS = (
         ("    return entered ? ONESLOT_ERROR_NONE", "    return entered || true ? ONESLOT_ERROR_NONE"),
     ), ("failed",)),
     Variant("off_its_page", "an ESP32 image is taken whose code does not lie on the same place of a page", "image_esp32.c", (
-        ("        return !mapped || ", "        return mapped || !mapped || "),
+        ("        return congruent ? ONESLOT_ERROR_NONE", "        return congruent || true ? ONESLOT_ERROR_NONE"),
     ), ("failed",)),
     Variant("any_page", "the page that an ESP32 image names is believed on chips that have one size alone",
             "image_esp32.c", (
-        ("    return 1u << (named >= window->page_bits && named",
-         "    return 1u << (named >= (window->page_bits & 8u) && named"),
+        ("    return 1u << (named >= memory->page_bits && named",
+         "    return 1u << (named >= (memory->page_bits & 8u) && named"),
+    ), ("failed",)),
+    Variant("any_memory", "an ESP32 image is taken that loads to where no memory is", "image_esp32.c", (
+        ("    return right ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_IMAGE_MEMORY;", "    return ONESLOT_ERROR_NONE;"),
     ), ("failed",)),
 )
