@@ -15,6 +15,7 @@
 #include "host/pack/build.h"
 #include "host/pack/compress.h"
 #include "host/pack/package_file.h"
+#include "host/pack/version_text.h"
 #include "host/size.h"
 #include "host/tool.h"
 

@@ -126,7 +126,7 @@ def test_a_broken_journal_is_caught_by_its_own_test(repo, build, tmp_path, varia
 
 
 PACKAGE_TEST = ("test_install_package.c", "small_upgrade.c", "synthetic.c", "synthetic_esp32.c", "../host/pack/build.c",
-                "../host/pack/compress.c", "../host/pack/filter.c")
+                "../host/pack/version_text.c", "../host/pack/compress.c", "../host/pack/filter.c")
 
 
 @pytest.mark.parametrize("variant", PACKAGE_VARIANTS + WAY_BACK_VARIANTS, ids=lambda variant: variant.name)

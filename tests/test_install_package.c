@@ -10,6 +10,7 @@
 #include "bearssl.h"
 #include "host/pack/build.h"
 #include "host/pack/compress.h"
+#include "host/pack/version_text.h"
 #include "oneslot/oneslot.h"
 #include "sim/provision.h"
 #include "tests/small_upgrade.h"

@@ -24,8 +24,8 @@ $(HOST_TESTS) $(ASAN_TESTS) $(call host_objects,$(UNIT_TESTS:%=tests/%.c)): | $(
 # What a package holds is packed by the host tool's own code.
 $(BUILD)/host/tests/test_unpack: $(call host_objects,$(PACK_CODEC_SOURCES))
 $(BUILD)/asan/tests/test_unpack: $(call asan_objects,$(PACK_CODEC_SOURCES))
-$(BUILD)/host/tests/test_install_package: $(call host_objects,$(PACK_CODEC_SOURCES) host/pack/build.c)
-$(BUILD)/asan/tests/test_install_package: $(call asan_objects,$(PACK_CODEC_SOURCES) host/pack/build.c)
+$(BUILD)/host/tests/test_install_package: $(call host_objects,$(PACK_CODEC_SOURCES) host/pack/build.c host/pack/version_text.c)
+$(BUILD)/asan/tests/test_install_package: $(call asan_objects,$(PACK_CODEC_SOURCES) host/pack/build.c host/pack/version_text.c)
 STORY_SOURCES := tests/story/small_story.c host/pack/kit.c host/pack/build.c $(PACK_CODEC_SOURCES)
 $(BUILD)/host/tests/test_story: $(call host_objects,$(STORY_SOURCES))
 $(BUILD)/asan/tests/test_story: $(call asan_objects,$(STORY_SOURCES))

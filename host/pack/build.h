@@ -31,15 +31,7 @@ struct package_content {
 /// The bytes of the package, which the caller frees; NULL without memory. The same content gives the same bytes.
 uint8_t *package_build(const struct package_content *content, size_t *size);
 
-/// Reads "1", "1.24", "1.24.0" or "1.24.0+7", as imgtool does. Returns false for anything else.
-bool version_parse(const char *text, struct oneslot_version *version);
-
 /// Whether it may be a board's name: 1 to ONESLOT_BOARD_MAX characters, ASCII 0x21 to 0x7e.
 bool board_name_valid(const char *name);
-
-#define VERSION_TEXT 32u
-
-/// "1.24.0", and "+7" where the build is not 0. Returns `text`.
-const char *version_text(const struct oneslot_version *version, char text[VERSION_TEXT]);
 
 #endif

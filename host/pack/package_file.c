@@ -6,7 +6,7 @@
 
 #include "bearssl_hash.h"
 #include "host/firmware.h"
-#include "host/pack/build.h"
+#include "host/pack/version_text.h"
 #include "host/ram_flash.h"
 #include "host/tool.h"
 #include "oneslot/unpack.h"
