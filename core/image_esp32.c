@@ -332,7 +332,7 @@ static enum oneslot_error judge(struct reading *reading, const uint8_t *expected
     bool summed = ((word ^ word >> 8 ^ 0xefu) & 0xffu) == reading->stored;
     br_sha256_out(&reading->sha256, image->sha256);
     image->block_min = half_word(reading->block);
-    image->block_max = half_word(reading->block + BLOCK_MAX - BLOCK_MIN);
+    image->block_max = half_word(reading->block + (BLOCK_MAX - BLOCK_MIN));
     bool same = expected && memcmp(expected, image->sha256, sizeof image->sha256) == 0;
     bool proven = reading->hashed && memcmp(reading->digest, reading->appended, DIGEST_SIZE) == 0;
     image->proofs = (uint8_t)(ONESLOT_PROOF_LENGTH | (summed ? ONESLOT_PROOF_CHECKSUM : 0) |
