@@ -67,8 +67,9 @@ struct oneslot_as_if {
 
 /// Attempts to install something that end by themselves: failed while writing, put back, mended.
 #define ONESLOT_ATTEMPTS_MAX 11u
-/// Erases of any one sector of the flash, whatever lies in it, those that fail included: docs/DESIGN.md counts.
-#define ONESLOT_ERASES_MAX 256u
+/// Erases of any one sector of the flash, those that fail included, whichever operations fail: docs/DESIGN.md counts
+/// them. With a sector that is bad for good the campaign allows SIM_ERASES_BETWEEN_DEEDS (sim/device.h).
+#define ONESLOT_ERASES_MAX 4096u
 /// Programs that erase nothing, in a record's page: boots of a trial, starts in vain, tries.
 #define ONESLOT_COUNTS_MAX (ONESLOT_TRIAL_MAX + ONESLOT_TRIES_MAX + ONESLOT_WAITS_MAX)
 /// Seconds before the next attempt; each that is in vain doubles them, up to 128 times as long.
