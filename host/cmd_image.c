@@ -155,7 +155,10 @@ static int take_chip(struct image_options *options, const char *name) {
 static int take_header(struct image_options *options, const char *value) {
     uint32_t size;
     bool named = strcmp(value, "keep") == 0 || strcmp(value, "chip") == 0;
-    options->header = named ? value[0] : 's';
+    options->header = 's';
+    if (named) {
+        options->header = value[0];
+    }
     return named || (flash_size_parse(value, &size, &options->header_nibble) && size >= 0x80000)
                ? TOOL_OK
                : tool_usage("image", "--flash-header takes 'keep', 'chip' or a flash size, not '%s'", value);

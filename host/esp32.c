@@ -205,10 +205,11 @@ static bool holds_table(const uint8_t *bytes, uint32_t size, uint32_t offset) {
 }
 
 /// Ciphertext has no structure: in a sector of it each of the 256 values comes about sixteen times. Code, text and
-/// erased flash are far from that.
+/// erased flash are far from that. An ESP8266's flash may hold packed data there: it begins with a header.
 static bool looks_encrypted(const uint8_t *bytes, uint32_t size) {
     uint32_t count[256] = {0};
-    if (size < ONESLOT_TABLE_ADDRESS) {
+    bool header = (bytes[0] == 0xe9 || bytes[0] == 0xea) && bytes[1] <= ONESLOT_IMAGE_SEGMENTS && bytes[2] < 4;
+    if (size < ONESLOT_TABLE_ADDRESS || header) {
         return false;
     }
     for (uint32_t index = 0; index < ONESLOT_SECTOR_SIZE; index++) {
