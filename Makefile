@@ -124,7 +124,7 @@ all: $(ALL)
 demo: all ## Show an upgrade with a power cut in its middle, under QEMU
 	@examples/demo.sh
 
-CLANG_FORMAT_FILES = $(wildcard include/oneslot/*.h core/*.[ch] sim/*.[ch] sim/*/*.[ch] host/*.[ch] host/*/*.[ch] device/*/*.[ch] \
+CLANG_FORMAT_FILES = $(wildcard include/oneslot/*.h core/*.[ch] sim/*.[ch] sim/*/*.[ch] sim/*/*/*.[ch] host/*.[ch] host/*/*.[ch] device/*/*.[ch] \
     examples/*.[ch] examples/*/*.[ch] tests/*.[ch] tests/*/*.[ch] bench/*.[ch] tools/*.[ch])
 
 format: ## Format all C sources

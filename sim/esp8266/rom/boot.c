@@ -3,11 +3,18 @@
  */
 #include "sim/esp8266/rom/rom.h"
 
-#define P_NONE        0x4000dbf8u
-#define C_WRAPPER     0x40000598u
-#define UNHANDLED     0x4000dc44u
-#define ROM_HANDLER   0x40001878u
-#define ROM_HANDLER_9 0x400017e0u
+#define P_NONE              0x4000dbf8u
+#define C_WRAPPER           0x40000598u
+#define UNHANDLED           0x4000dc44u
+#define ROM_HANDLER         0x40001878u
+#define SYSTEM_CALL         1u
+#define SYSTEM_CALL_HANDLER 0x4000dbe4u
+#define INTERRUPT           4u
+#define INTERRUPT_HANDLER   0x4000048cu
+#define ALLOCA              5u
+#define ALLOCA_HANDLER      0x4000dbe0u
+#define BUS_HANDLER         0x40000590u
+#define ROM_HANDLER_9       0x400017e0u
 
 #define IMAGE_MAGIC    0xe9u
 #define CHECKSUM_START 0xefu
@@ -26,6 +33,12 @@ static void reset_handlers(void) {
     for (uint32_t cause = 0; cause < 64; cause++) {
         WORD(ROM_HANDLERS + cause * 4) = UNHANDLED;
         WORD(ROM_HANDLERS + 0x100 + cause * 4) = P_NONE;
+    }
+    WORD(ROM_HANDLERS + SYSTEM_CALL * 4) = SYSTEM_CALL_HANDLER;
+    WORD(ROM_HANDLERS + INTERRUPT * 4) = INTERRUPT_HANDLER;
+    WORD(ROM_HANDLERS + ALLOCA * 4) = ALLOCA_HANDLER;
+    for (uint32_t cause = 12; cause < 16; cause++) {
+        WORD(ROM_HANDLERS + cause * 4) = BUS_HANDLER;
     }
     // 0, 2, 3, 8, 9, 28, 29.
     for (uint32_t cause = 0; cause < 32; cause++) {
@@ -104,7 +117,10 @@ static uint32_t load(void) {
         rom_printf("chksum 0x%02x\n", checksum);
         offset += 8 + length;
     }
-    rom_printf("csum 0x%02x\n", byte_at(&line, offset | (LINE - 1)));
+    if (offset == 8) {
+        return entry;
+    }
+    rom_printf("csum 0x%02x\n", checksum);
     if (byte_at(&line, offset | (LINE - 1)) != checksum) {
         rom_printf("csum err\n");
         return 0;
@@ -141,7 +157,8 @@ void rom_reset(void) {
     rom_flash_attach();
     uint32_t entry = load();
     if (entry == 0) {
-        rom_printf("ets_main.c %d \n", 181);
+        // The ROM means to print a line number too, and ends at an exception.
+        rom_printf("ets_main.c ");
         for (;;) {
         }
     }

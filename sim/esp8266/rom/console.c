@@ -119,7 +119,7 @@ int rom_printf(const char *format, ...) {
         }
         format = read_field(format + 1, &field);
         if (*format == '%') {
-            put(&field, '%');
+            rom_write_char('%'); // not counted
         } else {
             put_argument(&field, *format, va_arg(arguments, uint32_t));
         }

@@ -226,7 +226,8 @@ uint32_t rom_spi_lock(void) {
     return rom_write_status(rom_chip(), STATUS_PROTECTED);
 }
 
-/// Whole blocks but the last one, which goes by sectors.
+/// The sectors before the first block's start, blocks but the last one, and the rest by sectors. The ROM does not take
+/// those before the first block from the rest, so it erases past the area's end by as many.
 uint32_t rom_spi_erase_area(uint32_t address, uint32_t length);
 uint32_t rom_spi_erase_area(uint32_t address, uint32_t length) {
     const struct rom_flash_chip *chip = rom_chip();
@@ -241,7 +242,7 @@ uint32_t rom_spi_erase_area(uint32_t address, uint32_t length) {
     }
     rom_spi_unlock();
     head = head < count ? head : count;
-    for (count -= head; head > 0 && failed == 0; head--) {
+    for (; head > 0 && failed == 0; head--) {
         failed = rom_spi_erase_sector(sector++);
     }
     for (; count > per_block && failed == 0; count -= per_block, sector += per_block) {
