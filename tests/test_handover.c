@@ -210,6 +210,19 @@ static void a_damaged_application_without_a_file_waits_and_is_left_alone(void **
     finish(&bench);
 }
 
+/// What is not whole is not named to the boot loader either.
+static void a_damaged_application_is_not_chosen(void **state) {
+    struct bench bench;
+    (void)state;
+    set_up(&bench);
+    flip_application(&bench.device);
+    erase_choice(&bench.device);
+    assert_int_equal(sim_power_on(&bench.device), SIM_STUCK);
+    assert_int_equal(bench.device.last, ONESLOT_ERROR_APPLICATION_BROKEN);
+    assert_int_equal(choice_of(&bench.device).sequence, 0xffffffff);
+    finish(&bench);
+}
+
 static void a_damaged_application_is_mended_from_the_file_it_came_from(void **state) {
     struct bench bench;
     (void)state;
@@ -600,6 +613,7 @@ int main(void) {
         cmocka_unit_test(a_refused_request_starts_what_was_there),
         cmocka_unit_test(a_request_that_is_taken_back_does_nothing),
         cmocka_unit_test(a_damaged_application_without_a_file_waits_and_is_left_alone),
+        cmocka_unit_test(a_damaged_application_is_not_chosen),
         cmocka_unit_test(a_damaged_application_is_mended_from_the_file_it_came_from),
         cmocka_unit_test(otadata_is_erased_before_a_damaged_application_is_written),
         cmocka_unit_test(a_watched_file_is_taken_when_the_installer_is_entered),
