@@ -9,6 +9,10 @@
 /// The serial ports are looked at this often: cycles.
 #define LOOK_CYCLES 50000u
 
+/// What woke the chip from deep sleep.
+#define RTC_WAKE       0x60000718u
+#define RTC_WAKE_TIMER 0x800u
+
 void soc_look_again(struct chip *chip) {
     chip->cpu.stop_at = 0;
 }
@@ -140,6 +144,7 @@ static void reset_core(struct chip *chip, enum chip_reset cause) {
     memset(chip->frc, 0, sizeof chip->frc);
     chip->clock.pll = false;
     chip->cause = cause;
+    chip->io[IO(RTC_WAKE)] = cause == CHIP_RESET_DEEP_SLEEP ? RTC_WAKE_TIMER : 0;
     chip->reset_asked = false;
     chip->watchdog.at = UINT64_MAX;
     chip->watchdog.stage = 0;

@@ -151,7 +151,7 @@ struct chip_statistics {
     uint32_t status_writes;
     uint32_t overprograms;  ///< programs that asked for a bit to be set
     uint32_t refused;       ///< programs and erases of a protected or unprepared chip
-    uint64_t flash_time;    ///< picoseconds in which the flash chip was busy
+    uint64_t flash_time;    ///< picoseconds of programs and erases
     uint32_t watchdog_left; ///< the least that was left of the watchdog's time when it was fed, in microseconds
 };
 

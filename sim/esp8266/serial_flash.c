@@ -212,5 +212,4 @@ void serial_flash_write_status(struct serial_flash *flash, uint64_t now, unsigne
     }
     flash->status_writes++;
     flash->busy_until = now + flash->times.write_status * CHIP_MICROSECOND;
-    flash->busy_time += flash->times.write_status * CHIP_MICROSECOND;
 }
