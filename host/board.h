@@ -20,6 +20,7 @@ struct script;
 struct board_setup {
     const uint8_t *rom; ///< CHIP_ROM_SIZE bytes; NULL: the stand-in
     bool slow_flash;    ///< the data sheet's worst times
+    bool watchdog;      ///< it runs when the ROM enters sector 0, as after the SDK's restart
     uint32_t flash_id;  ///< 0: a W25Q of that size
     uint8_t flash_status[2];
     enum nor_tear tear;

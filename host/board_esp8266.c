@@ -18,14 +18,18 @@
 #include "oneslot/flash.h"
 
 /* The ROM's. */
-#define ROM_RESET      0x40000080u
-#define ROM_FATAL      0x40001878u /* prints of an exception that the program does not take */
-#define ROM_UNHANDLED  0x4000dc44u
-#define ROM_BREAK      0x40000010u /* the vector of debug exceptions */
-#define ROM_USER_START 0x3fffdcd0u
-#define ROM_START      0x40000000u
-#define ROM_END        0x40010000u
-#define ROM_DEAD       "ets_main.c "
+#define ROM_CALLS_PROGRAM 0x40001100u /* where the program would return to */
+#define ROM_GREETING      " ets Jan  8 2013,rst cause:"
+#define ROM_FATAL         0x40001878u /* prints of an exception that the program does not take */
+#define ROM_UNHANDLED     0x4000dc44u
+#define ROM_BREAK         0x40000010u /* the vector of debug exceptions */
+#define ROM_USER_START    0x3fffdcd0u
+#define ROM_START         0x40000000u
+#define ROM_END           0x40010000u
+#define ROM_DEAD          "ets_main.c "
+
+#define WATCHDOG_CONTROL 0x60000900u
+#define WATCHDOG_TIMES   0x60000904u
 
 #define IMAGE_MAGIC 0xe9u
 #define COMPARED    64u
@@ -147,6 +151,10 @@ static void take_character(struct emulated *emulated, char character) {
     const struct board_mailbox *mailbox = emulated->board->mailbox;
     if (line_holds(emulated, mailbox->until)) {
         finish(emulated, BOARD_TEXT, "%s", "");
+    }
+    if (emulated->line_length == strlen(ROM_GREETING) && line_holds(emulated, ROM_GREETING)) {
+        emulated->in_rom = true;
+        emulated->application = false;
     }
     if (emulated->in_rom && emulated->line_length == strlen(ROM_DEAD) && line_holds(emulated, ROM_DEAD)) {
         finish(emulated, BOARD_DEAD, "boot ROM: %s",
@@ -334,6 +342,13 @@ static void entry_reached(struct emulated *emulated, uint32_t pc) {
     }
 }
 
+/// With the times that Espressif's SDK gives it: 1.7 s to its interrupt, then 6.7 s to the reset.
+static void start_watchdog(struct chip *chip) {
+    chip_poke(chip, WATCHDOG_TIMES, 11);
+    chip_poke(chip, WATCHDOG_TIMES + 4, 13);
+    chip_poke(chip, WATCHDOG_CONTROL, 0x39);
+}
+
 /// The ROM enters what lies in sector 0: a boot.
 static void first_reached(struct emulated *emulated) {
     struct board_mailbox *mailbox = emulated->board->mailbox;
@@ -342,18 +357,17 @@ static void first_reached(struct emulated *emulated) {
     emulated->application = false;
     mailbox->resets = emulated->boots++;
     mailbox->first = registers_of(emulated->chip);
+    if (emulated->board->setup.watchdog) {
+        start_watchdog(emulated->chip);
+    }
     watch_entry(emulated);
 }
 
 static void take_mark(struct emulated *emulated) {
     struct chip_registers registers;
     chip_registers(emulated->chip, &registers);
-    if (registers.pc == ROM_RESET) { // the SDK restarts by a jump there, without a reset
-        end_line(emulated, false);
-        emulated->in_rom = true;
-        return;
-    }
-    if (registers.pc == emulated->first && emulated->in_rom) {
+    // The SDK restarts by a jump into the ROM, without a reset.
+    if (registers.pc == emulated->first && emulated->in_rom && registers.a[0] == ROM_CALLS_PROGRAM) {
         first_reached(emulated);
     }
     if (registers.pc == emulated->armed) {
@@ -467,8 +481,10 @@ static void raw_terminal(struct emulated *emulated) {
 }
 
 static void plain_terminal(const struct emulated *emulated) {
-    if (emulated->raw && isatty(STDIN_FILENO)) {
-        tcsetattr(STDIN_FILENO, TCSAFLUSH, &emulated->terminal);
+    if (emulated->raw) {
+        if (isatty(STDIN_FILENO)) {
+            tcsetattr(STDIN_FILENO, TCSAFLUSH, &emulated->terminal);
+        }
         putchar('\n');
     }
     fflush(stdout);
@@ -520,8 +536,8 @@ static bool create(struct emulated *emulated) {
     if (setup->cut_time > 0) {
         chip_cut_at_time(emulated->chip, (uint64_t)(setup->cut_time * (double)CHIP_SECOND), setup->tear);
     }
-    const uint32_t marks[] = {ROM_RESET, ROM_FATAL, ROM_UNHANDLED, ROM_BREAK};
-    for (unsigned i = 0; i < 4; i++) {
+    const uint32_t marks[] = {ROM_FATAL, ROM_UNHANDLED, ROM_BREAK};
+    for (unsigned i = 0; i < 3; i++) {
         chip_mark(emulated->chip, marks[i], true);
     }
     return true;
@@ -571,6 +587,7 @@ static void take_figures(struct emulated *emulated) {
     mailbox->block_erases = statistics.block_erases;
     mailbox->overprograms = statistics.overprograms;
     mailbox->watchdog_resets = statistics.watchdog_resets;
+    mailbox->watchdog_left_us = statistics.watchdog_left;
     mailbox->instructions = chip_instructions(emulated->chip);
     mailbox->flash_us = statistics.flash_time / CHIP_MICROSECOND;
     if (mailbox->resets < statistics.resets) {

@@ -72,6 +72,7 @@ static const char HELP[] =
     "      --flash-status HEX     its status registers, 2 and 1: 1c is a protected chip, 9c one that cannot be "
     "unlocked\n"
     "      --slow-flash           the longest times that its data sheet allows\n"
+    "      --watchdog             the watchdog runs already, as after a restart by Espressif's SDK (8.4 s)\n"
     "\n"
     "Exit status: 0 fine, or the power was cut; 1 not fine; 2 wrong command line.\n";
 
@@ -94,6 +95,7 @@ enum option_letter {
     OPTION_FLASH_ID,
     OPTION_FLASH_STATUS,
     OPTION_SLOW_FLASH,
+    OPTION_WATCHDOG,
 };
 
 static const struct option OPTIONS[] = {
@@ -116,6 +118,7 @@ static const struct option OPTIONS[] = {
     {"flash-id", required_argument, NULL, OPTION_FLASH_ID},
     {"flash-status", required_argument, NULL, OPTION_FLASH_STATUS},
     {"slow-flash", no_argument, NULL, OPTION_SLOW_FLASH},
+    {"watchdog", no_argument, NULL, OPTION_WATCHDOG},
     {NULL, 0, NULL, 0},
 };
 
@@ -149,6 +152,7 @@ struct run_options {
     uint32_t flash_status;
     bool interactive;
     bool slow_flash;
+    bool watchdog;
     uint32_t cut_at;
     const struct tear *tear;
     uint32_t seed;
@@ -237,6 +241,9 @@ static bool take_chip_option(struct run_options *options, int option) {
         return hex(optarg, 0xffffff, &options->flash_id) && options->flash_id != 0;
     case OPTION_FLASH_STATUS:
         return hex(optarg, 0xffff, &options->flash_status);
+    case OPTION_WATCHDOG:
+        options->watchdog = true;
+        return true;
     default:
         options->slow_flash = true;
         return true;
@@ -342,6 +349,7 @@ static void set_up(struct run *run) {
     run->board.setup = (struct board_setup){
         .rom = run->rom,
         .slow_flash = options->slow_flash,
+        .watchdog = options->watchdog,
         .flash_id = options->flash_id,
         .flash_status = {(uint8_t)options->flash_status, (uint8_t)(options->flash_status >> 8)},
         .tear = options->tear->nor,
@@ -559,6 +567,9 @@ static void json_report(const struct run_report *report) {
         json_started(&json, &mailbox->started);
     }
     json_number(&json, "watchdog_resets", mailbox->watchdog_resets);
+    if (mailbox->chip == ONESLOT_CHIP_ESP8266 && mailbox->watchdog_left_us != UINT32_MAX) {
+        json_number(&json, "watchdog_left_ms", mailbox->watchdog_left_us / 1000);
+    }
     json_array(&json, "checks");
     for (unsigned i = 0; report->checked && i < report->checks.count; i++) {
         json_object(&json, NULL);

@@ -84,6 +84,7 @@ _ERRORS = """\
 110 the fallback could not be put back after this upgrade
 111 the application is whole, but the boot loader does not start it
 112 the new image takes the place of Espressif's boot loader, which the fallback needs
+120 the flash chip is write-protected and cannot be unlocked
 """
 
 # The sentence for an error's number.

@@ -394,3 +394,120 @@ def test_it_needs_no_other_program(oneslot, chip):
 def test_the_sanitized_tool_runs_it_too(oneslot_sanitized, chip):
     chip.burn(NOTHING)
     oneslot_sanitized.ok("run", chip.flash)
+
+
+# Prints what it is sent, until a dot.
+ECHO = """
+    nop
+again:
+    movi a3, 0x60000000
+wait:
+    l32i a2, a3, 0x1c
+    extui a2, a2, 0, 8
+    beqz a2, wait
+    l32i a2, a3, 0
+    addi a4, a2, -46
+    beqz a4, end_of_echo
+    s32i a2, a3, 0
+    j again
+end_of_echo:
+"""
+
+
+def test_a_script_types_waits_and_cuts(chip, tmp_path):
+    chip.program(ECHO + WRITE, rest={SCRATCH: OLD})
+    script = tmp_path / "script"
+    script.write_text("# twice\nwait 0.1\nsend one\\x21\nexpect one!\ncut-at 2\nsend .\npower-on\n\nsend two.\n"
+                      "expect two\nexpect done\ncut\npower-on\nsend three\nexpect three\nquit\nexpect never\n")
+    report = chip.run("--script", script, "--tear", "before", "--operations")
+    assert report["ok"] and report["result"] == "script" and report["entries"] == 3, report
+    assert [line["text"] for line in report["uart"] if not line["rom"]] == ["one!", "twodone", "three"]
+    assert report["operations"]["all"] == 4 and chip.at(SCRATCH, 8) == struct.pack("<II", 0xFFFF00FF, 0x12345678)
+
+
+@pytest.mark.parametrize("script, said", [
+    ("wait 0.01\nexpect never\n", "the time is over: the script stands at line 2, expect never"),
+    ("cut\nexpect never\n", "the power is off: the script stands at line 2, expect never"),
+    ("power-on\n", "the time is over: the script stands at line 1, power-on"),
+])
+def test_a_script_that_does_not_end_says_where_it_stands(chip, tmp_path, script, said):
+    chip.program(ECHO)
+    (tmp_path / "script").write_text(script)
+    report = chip.run("--script", tmp_path / "script", "--timeout", "1")
+    assert not report["ok"] and said in report["message"], report
+
+
+@pytest.mark.parametrize("line", ["expect", "send a\\q", "send \\x4", "wait x", "wait -1", "wait nan", "cut-at 0", "cut now", "jump 3",
+                                  "expect " + "x" * 5000])
+def test_a_line_that_is_no_step_is_named(chip, oneslot, tmp_path, line):
+    chip.burn(NOTHING)
+    (tmp_path / "script").write_text("quit\n" + line + "\n")
+    result = oneslot("run", "--script", tmp_path / "script", chip.flash)
+    assert result.status == 1 and "line 2 is no step" in result.err, result
+
+
+def test_a_cut_at_a_time_leaves_what_is_under_way_torn(chip):
+    chip.program("    movi a12, 1000000\nagain: addi a12, a12, -1\n    bnez a12, again\n" + WRITE, rest={SCRATCH: OLD})
+    whole = chip.run("--go", "--until", "done", "--json")
+    assert whole["result"] == "text" and chip.at(SCRATCH, 4096) != OLD
+    chip.program("    movi a12, 1000000\nagain: addi a12, a12, -1\n    bnez a12, again\n" + WRITE, rest={SCRATCH: OLD})
+    report = chip.run("--go", "--until", "done", "--cut-time", "0.05", "--tear", "before")
+    assert report["result"] == "cut" and report["operations"]["all"] == 0 and chip.at(SCRATCH, 4096) == OLD
+    # Some 50 ms of counting, then 45 of the erase.
+    report = chip.run("--go", "--until", "done", "--cut-time", "0.13", "--tear", "half")
+    torn = chip.at(SCRATCH, 4096)
+    assert report["result"] == "cut" and report["operations"]["all"] == 1
+    assert torn != b"\xff" * 4096 and torn.lstrip(b"\xff") == OLD[:len(torn.lstrip(b"\xff"))]
+
+
+def test_a_terminal_types_to_the_chip_until_it_is_left(chip, oneslot):
+    chip.program(ECHO)
+    with subprocess.Popen([oneslot.path, "run", "-i", chip.flash], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as tool:
+        def seen(text):
+            while text not in out[0]:
+                out[0] += tool.stdout.read1()
+                assert tool.poll() is None or text in out[0], out
+
+        out = [b""]
+        seen(b"csum 0x")
+        seen(b"\n")
+        for byte in b"hello":
+            tool.stdin.write(bytes([byte]))
+            tool.stdin.flush()
+        seen(b"hello")
+        tool.stdin.write(b"\x1dnot this")
+        tool.stdin.close()
+        out[0] += tool.stdout.read()
+        assert tool.wait(60) == 0 and b"not this" not in out[0] and b"\nleft\n" in out[0]
+
+
+@pytest.mark.parametrize("arguments", [
+    ["-i", "--json"], ["-i", "--script", "x"], ["--cut-time", "0"], ["--cut-time", "x"], ["--flash-id", "0"], ["--flash-id", "1000000"],
+    ["--flash-status", "10000"], ["--flash-status", "x"], ["--tear", "weak"], ["--qemu", "x"],
+])
+def test_a_wrong_value_of_the_chip_s_is_status_2(oneslot, chip, arguments):
+    chip.burn(NOTHING)
+    assert oneslot("run", *arguments, chip.flash).status == 2
+
+
+def test_the_flash_chip_is_the_one_that_is_asked_for(chip):
+    read = ("    movi a3, 0x60000200\n    movi a2, 0x10000000\n    s32i a2, a3, 0\n    l32i a2, a3, 64\n"
+            "    extui a2, a2, 0, 16\n" + show())
+    chip.program(read)
+    assert printed(chip.run("--go", "--until", "done"))[0] == f"result {0x40EF}"
+    assert printed(chip.run("--go", "--until", "done", "--flash-id", "1640c8"))[0] == f"result {0x40C8}"
+
+
+@pytest.mark.parametrize("size", [SIZE + 0x10000, 0x30000])
+def test_a_size_that_no_chip_has_is_refused(oneslot, chip, size):
+    chip.burn(NOTHING, size=size)
+    result = oneslot("run", chip.flash)
+    assert result.status == 1 and "power of two" in result.err
+
+
+def test_what_is_no_boot_rom_is_refused(oneslot, chip, tmp_path):
+    chip.burn(NOTHING)
+    (tmp_path / "rom").write_bytes(bytes(0xFFFF))
+    result = oneslot("run", "--rom", tmp_path / "rom", chip.flash)
+    assert result.status == 1 and "no boot ROM" in result.err
+    assert "No such file" in oneslot("run", "--rom", tmp_path / "none", chip.flash).err

@@ -330,5 +330,9 @@ bool chip_poke(struct chip *chip, uint32_t address, uint32_t word) {
         code_forget(&chip->code_iram, address - IRAM_BASE, 4);
         return true;
     }
+    if (address - IO_BASE < IO_SIZE) {
+        io_store(chip, address, word);
+        return true;
+    }
     return false;
 }

@@ -135,7 +135,7 @@ void chip_registers(const struct chip *chip, struct chip_registers *registers);
 void chip_set_registers(struct chip *chip, const struct chip_registers *registers);
 /// The word that holds that address, as a debugger sees it: no effect on the chip. 0 where nothing is.
 uint32_t chip_peek(const struct chip *chip, uint32_t address);
-/// Stores a word into DRAM or IRAM. Returns false elsewhere.
+/// Stores a word into DRAM or IRAM, or into a peripheral's register as the program would. Returns false elsewhere.
 bool chip_poke(struct chip *chip, uint32_t address, uint32_t word);
 bool chip_cache_on(const struct chip *chip);
 

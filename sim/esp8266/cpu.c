@@ -34,6 +34,7 @@ bool cpu_mark(struct cpu *cpu, uint32_t address, bool on) {
         if (cpu->marks[i] == address) {
             if (!on) {
                 cpu->marks[i] = cpu->marks[--cpu->mark_count];
+                cpu->mark_passed = cpu->mark_passed && address != cpu->pc;
             }
             return true;
         }
