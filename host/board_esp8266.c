@@ -589,6 +589,7 @@ static void take_figures(struct emulated *emulated) {
     mailbox->watchdog_resets = statistics.watchdog_resets;
     mailbox->watchdog_left_us = statistics.watchdog_left;
     mailbox->instructions = chip_instructions(emulated->chip);
+    mailbox->chip_us = chip_time(emulated->chip) / CHIP_MICROSECOND;
     mailbox->flash_us = statistics.flash_time / CHIP_MICROSECOND;
     if (mailbox->resets < statistics.resets) {
         mailbox->resets = statistics.resets;

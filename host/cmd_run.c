@@ -469,10 +469,14 @@ static void print_report(const struct run_report *report) {
         printf("no power cut: there were only %u flash operations\n", mailbox->operations);
     }
     printf("%u resets; %u erases of a sector, %u of a block, %u programs%s: %.1f s of a W25Q32's %s times; "
-           "%llu instructions\n",
+           "%llu instructions",
            mailbox->resets, mailbox->sector_erases, mailbox->block_erases, mailbox->programs,
            mailbox->chip == ONESLOT_CHIP_ESP8266 ? "" : " of a page", flash_seconds(mailbox),
            report->options->slow_flash ? "longest" : "typical", (unsigned long long)mailbox->instructions);
+    if (mailbox->chip == ONESLOT_CHIP_ESP8266) {
+        printf("; %.1f s of the chip's time", (double)mailbox->chip_us / 1e6);
+    }
+    putchar('\n');
     if (mailbox->watchdog_resets > 0) {
         printf("%u of the resets were the watchdog's\n", mailbox->watchdog_resets);
     }
@@ -563,6 +567,9 @@ static void json_report(const struct run_report *report) {
     json_object_end(&json);
     json_number(&json, "flash_ms", (uint64_t)(flash_seconds(mailbox) * 1000 + 0.5));
     json_number(&json, "instructions", mailbox->instructions);
+    if (mailbox->chip == ONESLOT_CHIP_ESP8266) {
+        json_number(&json, "chip_ms", mailbox->chip_us / 1000);
+    }
     if (mailbox->started.address != 0) {
         json_started(&json, &mailbox->started);
     }

@@ -9,12 +9,24 @@
 /// The serial ports are looked at this often: cycles.
 #define LOOK_CYCLES 50000u
 
+/// A loop that waits asks at least this often: cycles.
+#define POLL_CYCLES 400u
+
 /// What woke the chip from deep sleep.
 #define RTC_WAKE       0x60000718u
 #define RTC_WAKE_TIMER 0x800u
 
 void soc_look_again(struct chip *chip) {
     chip->cpu.stop_at = 0;
+}
+
+void soc_wait(struct chip *chip, uint64_t cycle) {
+    uint64_t now = chip->cpu.cycles;
+    if (now - chip->polled <= POLL_CYCLES) {
+        uint64_t end = cycle < chip->next_look ? cycle : chip->next_look;
+        chip->cpu.cycles = end > now ? end : now;
+    }
+    chip->polled = chip->cpu.cycles;
 }
 
 void soc_stop(struct chip *chip, enum chip_stop reason) {
@@ -227,7 +239,8 @@ enum chip_stop chip_run(struct chip *chip, uint64_t until) {
         }
         events(chip);
         if (!chip->reset_asked) {
-            chip->cpu.stop_at = next_cycle(chip, until, look);
+            chip->next_look = next_cycle(chip, until, look);
+            chip->cpu.stop_at = chip->next_look;
             cpu_run(&chip->cpu);
         }
         if (chip->reset_asked) {

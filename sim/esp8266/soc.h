@@ -95,6 +95,8 @@ struct chip {
     struct watchdog watchdog;
 
     enum chip_reset cause;
+    uint64_t next_look; ///< cycle up to which nothing happens by itself
+    uint64_t polled;    ///< cycle at which a program last asked for something that takes time, and was told to wait
     bool reset_asked;
     bool off; ///< power was cut
     bool stopping;
@@ -118,6 +120,9 @@ uint64_t clock_cycle_at(const struct chip *chip, uint64_t ps);
 void clock_spend(struct chip *chip, uint64_t ps);
 
 /* chip.c */
+/// A program was told to wait. If it asks again and again, as loops do, time passes at once until that cycle, or until
+/// something happens: it is the same to the program, and less work for the host.
+void soc_wait(struct chip *chip, uint64_t cycle);
 /// Has chip_run look at everything again after this instruction.
 void soc_look_again(struct chip *chip);
 void soc_stop(struct chip *chip, enum chip_stop reason);

@@ -183,6 +183,9 @@ void spi_command(struct chip *chip, uint32_t *registers, uint32_t command, bool 
     carry_out(&transfer, highest(command));
     registers[0] = 0;
     clock_spend(chip, (uint64_t)transfer.bits * (chip->clock.pll ? BIT_PS : BIT_PS_SLOW));
+    if (highest(command) == COMMAND_READ_STATUS && (registers[STATUS] & FLASH_BUSY) != 0) {
+        soc_wait(chip, clock_cycle_at(chip, chip->flash.busy_until));
+    }
     if (chip->flash.cut) {
         soc_stop(chip, CHIP_CUT);
     }

@@ -98,6 +98,16 @@ static uint32_t take_input(struct uart *uart) {
     return byte;
 }
 
+/// A program that asks while bytes wait to be sent waits for the next one to leave.
+static uint32_t load_status(struct chip *chip, const struct uart *uart) {
+    unsigned left = waiting(chip, uart);
+    uint32_t status = uart->count | left << 16 | STATUS_IDLE;
+    if (left > 0) {
+        soc_wait(chip, clock_cycle_at_tick(chip, uart->sent_until - (left - 1) * byte_ticks(uart)));
+    }
+    return status;
+}
+
 uint32_t uart_load(struct chip *chip, unsigned port, unsigned index) {
     struct uart *uart = &chip->uart[port];
     switch (index) {
@@ -110,7 +120,7 @@ uint32_t uart_load(struct chip *chip, unsigned port, unsigned index) {
         uart_update(chip);
         return uart->raw & uart->reg[ENABLED];
     case STATUS:
-        return uart->count | waiting(chip, uart) << 16 | STATUS_IDLE;
+        return load_status(chip, uart);
     default:
         return uart->reg[index % REGISTERS];
     }

@@ -136,6 +136,7 @@ struct board_mailbox {
     uint32_t complaints; ///< ESP8266: what the chip would not bear, told while an application ran
     uint32_t watchdog_left_us; ///< ESP8266: the least that was left when it was fed; UINT32_MAX: it never ran
     uint64_t instructions;
+    uint64_t chip_us;  ///< ESP8266: its own time since power came on, also over cuts
     uint64_t flash_us; ///< ESP8266: how long the flash chip was busy with programs and erases
 
     /* At the application's entry. */
