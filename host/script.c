@@ -42,7 +42,11 @@ static bool unescape(char *text, size_t *length) {
         }
         at++;
         if (*at == 'r' || *at == 'n' || *at == '\\') {
-            *to++ = *at == 'r' ? '\r' : *at == 'n' ? '\n' : '\\';
+            char meant = '\\';
+            if (*at != '\\') {
+                meant = *at == 'r' ? '\r' : '\n';
+            }
+            *to++ = meant;
         } else if (*at == 'x' && hex_digit(at[1]) >= 0 && hex_digit(at[2]) >= 0) {
             uint8_t byte = (uint8_t)(hex_digit(at[1]) << 4 | hex_digit(at[2]));
             memcpy(to++, &byte, 1);

@@ -133,7 +133,7 @@ struct board_mailbox {
     uint32_t lines;
     uint32_t delay_us; ///< asked for by ets_delay_us
     uint32_t watchdog_resets;
-    uint32_t complaints; ///< ESP8266: what the chip would not bear, told while an application ran
+    uint32_t complaints;       ///< ESP8266: what the chip would not bear, told while an application ran
     uint32_t watchdog_left_us; ///< ESP8266: the least that was left when it was fed; UINT32_MAX: it never ran
     uint64_t instructions;
     uint64_t chip_us;  ///< ESP8266: its own time since power came on, also over cuts
