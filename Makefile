@@ -121,10 +121,10 @@ all: $(ALL)
 
 -include $(wildcard $(BUILD)/*/obj/*/*.d $(BUILD)/*/obj/*/*/*.d $(BUILD)/*/obj/*/*/*/*.d $(BUILD)/*/obj/*/*/*/*/*.d)
 
-demo: all ## Show an upgrade with a power cut in its middle, under QEMU
+demo: all ## Show an upgrade with a power cut in its middle, on an emulated chip
 	@examples/demo.sh
 
-CLANG_FORMAT_FILES = $(wildcard include/oneslot/*.h core/*.[ch] sim/*.[ch] sim/*/*.[ch] host/*.[ch] host/*/*.[ch] device/*/*.[ch] \
+CLANG_FORMAT_FILES = $(wildcard include/oneslot/*.h core/*.[ch] sim/*.[ch] sim/*/*.[ch] sim/*/*/*.[ch] host/*.[ch] host/*/*.[ch] device/*/*.[ch] \
     examples/*.[ch] examples/*/*.[ch] tests/*.[ch] tests/*/*.[ch] bench/*.[ch] tools/*.[ch])
 
 format: ## Format all C sources

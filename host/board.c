@@ -19,8 +19,6 @@
 #define EXEC_MISSING 127
 #define EXEC_FAILED  126
 
-extern const uint8_t embedded_board_esp8266[];
-extern const uint8_t embedded_board_esp8266_end[];
 extern const uint8_t embedded_board_esp32[];
 extern const uint8_t embedded_board_esp32_end[];
 extern const uint8_t embedded_board_esp32c3[];
@@ -35,16 +33,15 @@ struct board_kind {
     const uint8_t *program_end;
 };
 
-static const struct board_kind ESP8266 = {"qemu-system-xtensa", "lx106", embedded_board_esp8266,
-                                          embedded_board_esp8266_end};
 static const struct board_kind XTENSA = {"qemu-system-xtensa", "de212", embedded_board_esp32, embedded_board_esp32_end};
 static const struct board_kind RISCV = {"qemu-system-riscv32", "rv32", embedded_board_esp32c3,
                                         embedded_board_esp32c3_end};
 
+/// NULL for the ESP8266, which does not need QEMU.
 static const struct board_kind *kind_of(uint16_t chip) {
     switch (chip) {
     case ONESLOT_CHIP_ESP8266:
-        return &ESP8266;
+        return NULL;
     case ONESLOT_CHIP_ESP32:
     case ONESLOT_CHIP_ESP32S2:
     case ONESLOT_CHIP_ESP32S3:
@@ -70,29 +67,33 @@ static int program_open(const struct board_kind *kind) {
     return file;
 }
 
-bool board_open(struct board *board, uint16_t chip) {
-    *board = (struct board){.kind = kind_of(chip), .ram_file = -1, .program_file = -1, .output = -1, .pid = -1};
+static bool open_guest(struct board *board) {
     board->ram_file = memfd_create("oneslot-ram", 0);
     if (board->ram_file < 0 || ftruncate(board->ram_file, (off_t)BOARD_RAM_SIZE) != 0) {
-        fail(board, "the board's memory");
-        board_close(board);
-        return false;
+        return fail(board, "the board's memory");
     }
     void *ram = mmap(NULL, BOARD_RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, board->ram_file, 0);
     if (ram == MAP_FAILED) {
-        fail(board, "the board's memory");
-        board_close(board);
-        return false;
+        return fail(board, "the board's memory");
     }
     board->ram = ram;
+    board->mailbox = (struct board_mailbox *)(void *)(board->ram + BOARD_MAILBOX);
+    board->flash = board->ram + BOARD_FLASH;
+    board->snapshot = (struct board_snapshot *)(void *)(board->ram + BOARD_SNAPSHOT);
+    board->operations = (struct board_operation *)(void *)(board->ram + BOARD_OPERATIONS);
+    board->lines = (struct board_line *)(void *)(board->ram + BOARD_LINES);
     board->program_file = program_open(board->kind);
-    if (board->program_file < 0) {
-        fail(board, "the board's program");
+    return board->program_file >= 0 || fail(board, "the board's program");
+}
+
+bool board_open(struct board *board, uint16_t chip) {
+    *board = (struct board){.kind = kind_of(chip), .ram_file = -1, .program_file = -1, .output = -1, .pid = -1};
+    if (!(board->kind != NULL ? open_guest : board_esp8266_open)(board)) {
         board_close(board);
         return false;
     }
-    board_mailbox(board)->magic = BOARD_MAGIC;
-    board_mailbox(board)->chip = chip;
+    board->mailbox->magic = BOARD_MAGIC;
+    board->mailbox->chip = chip;
     return true;
 }
 
@@ -105,6 +106,10 @@ static void stop(struct board *board) {
 }
 
 void board_close(struct board *board) {
+    if (board->kind == NULL) {
+        board_esp8266_close(board);
+        return;
+    }
     stop(board);
     if (board->ram != NULL) {
         munmap(board->ram, BOARD_RAM_SIZE);
@@ -120,23 +125,28 @@ void board_close(struct board *board) {
 }
 
 struct board_mailbox *board_mailbox(struct board *board) {
-    return (struct board_mailbox *)(void *)(board->ram + BOARD_MAILBOX);
+    return board->mailbox;
 }
 
 uint8_t *board_flash(struct board *board) {
-    return board->ram + BOARD_FLASH;
+    return board->flash;
 }
 
 const struct board_snapshot *board_snapshot(struct board *board) {
-    return (const struct board_snapshot *)(const void *)(board->ram + BOARD_SNAPSHOT);
+    return board->snapshot;
 }
 
 const struct board_operation *board_operations(struct board *board) {
-    return (const struct board_operation *)(const void *)(board->ram + BOARD_OPERATIONS);
+    return board->operations;
 }
 
 const struct board_line *board_lines(struct board *board) {
-    return (const struct board_line *)(const void *)(board->ram + BOARD_LINES);
+    return board->lines;
+}
+
+/// The program that runs the board.
+static const char *program_of(const struct board *board) {
+    return board->setup.qemu != NULL ? board->setup.qemu : board->kind->qemu;
 }
 
 static void execute(const struct board *board, int output, pid_t parent) {
@@ -157,7 +167,7 @@ static void execute(const struct board *board, int output, pid_t parent) {
         dup2(nothing, STDIN_FILENO);
     }
     // A console for semihosting: without one RISC-V's goes to the standard error output.
-    execlp(board->kind->qemu, board->kind->qemu, "-M", "none,memory-backend=ram", "-object", ram, "-m", "2G", "-cpu",
+    execlp(program_of(board), board->kind->qemu, "-M", "none,memory-backend=ram", "-object", ram, "-m", "2G", "-cpu",
            board->kind->core, "-nodefaults", "-chardev", "stdio,id=console,signal=off", "-semihosting-config",
            "enable=on,target=native,chardev=console", "-icount", icount, "-display", "none", "-monitor", "none",
            "-serial", "none", "-device", program, (char *)NULL);
@@ -229,13 +239,13 @@ static bool listen_until(struct board *board, double end, struct lines *lines) {
 }
 
 static enum board_end explain(struct board *board, int status) {
-    const char *qemu = board->kind->qemu;
+    const char *qemu = program_of(board);
     if (board_mailbox(board)->result != BOARD_NOTHING) {
         return BOARD_END_STOPPED;
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXEC_MISSING) {
         snprintf(board->error, sizeof board->error,
-                 "%s is not installed: on Debian it is in the package qemu-system-misc", qemu);
+                 "%s is not installed: on Debian %s is in the package qemu-system-misc", qemu, board->kind->qemu);
     } else if (WIFEXITED(status)) {
         snprintf(board->error, sizeof board->error, "%s ended with status %d", qemu, WEXITSTATUS(status));
     } else {
@@ -247,6 +257,9 @@ static enum board_end explain(struct board *board, int status) {
 enum board_end board_run(struct board *board, double seconds, board_line_function *line, void *context) {
     struct lines lines = {.function = line, .context = context};
     int status = 0;
+    if (board->kind == NULL) {
+        return board_esp8266_run(board, seconds, line, context);
+    }
     if (!start(board)) {
         return BOARD_END_FAILED;
     }

@@ -240,7 +240,6 @@ class TestJson:
         assert "all promises kept" in result.out
         assert one_object(oneslot.ok("prove", *small, *quick, "--json"))["cases"] == found["cases"]
 
-    @pytest.mark.skipif(not shutil.which("qemu-system-xtensa"), reason="qemu-system-xtensa is not here")
     def test_a_run_that_is_not_fine_has_a_reason(self, oneslot, place):
         result = oneslot("run", "flash.bin", "--expect", "new.bin", "--timeout", "20", "--json", cwd=place)
         found = one_object(result)

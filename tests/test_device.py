@@ -313,6 +313,29 @@ def test_file_system_beyond_the_size_that_the_rom_believes_in(oneslot, firmware_
     boots_into(oneslot, flash, firmware_2)
 
 
+def test_a_protected_flash_chip_is_unlocked_and_one_that_cannot_be_is_refused_by_name(oneslot, device, firmware_1, firmware_2):
+    flash = device()
+    oneslot.ok("request", flash, "/fw.bin")
+    before = flash.read_bytes()
+    out = boots_into(oneslot, flash, firmware_1, "--flash-status", "9c").out
+    assert "upgrade: the flash chip is write-protected and cannot be unlocked" in out
+    assert flash.read_bytes() == before
+    boots_into(oneslot, flash, firmware_2, "--flash-status", "1c")
+
+
+def test_the_watchdog_is_served_through_the_slowest_flash_and_a_signature(oneslot, build, firmware_1, firmware_2, tmp_path):
+    oneslot.ok("keygen", "-o", tmp_path / "key.pem", "--public", tmp_path / "key.pub")
+    files = tmp_path / "files"
+    files.mkdir()
+    oneslot.ok("pack", firmware_2, "--version", "2.0.0", "--compress", "--key", tmp_path / "key.pem", "-o", files / "fw.osp")
+    flash = tmp_path / "flash.bin"
+    oneslot.ok("image", firmware_1, "--flash-size", "4MB", "--key", tmp_path / "key.pub", "--fs", files, "-o", flash)
+    oneslot.ok("request", flash, "/fw.osp")
+    result = boots_into(oneslot, flash, firmware_2, "--slow-flash", "--watchdog", "--timeout", "300", "--json").json
+    # Of 8.4 s; a block's erase may take two.
+    assert result["watchdog_resets"] == 0 and result["watchdog_left_ms"] > 4000, result["watchdog_left_ms"]
+
+
 def test_example_upgrades_itself_over_a_cut_and_says_so(oneslot, device):
     flash = device()
     cut = oneslot("run", flash, "--go", "--cut-at", "500", "--tear", "half")

@@ -74,6 +74,12 @@ FAULTS = (
     Fault("file_system", "a read has no budget", "core/source.c", "source->budget -= size + READ_COST;", ""),
     Fault("file_system", "a file system may be larger than its region", "core/superblock.c",
           " || superblock->block_count > region->size / superblock->block_size) {", ") {"),
+    Fault("esp8266", "a program does not end at its page's end", "sim/esp8266/serial_flash.c",
+          "whole[(in_page + i) % ONESLOT_PAGE_SIZE] = bytes[i];", "whole[in_page + i] = bytes[i];"),
+    Fault("esp8266", "a place in a table is taken for a register", "sim/esp8266/decode.c",
+          "        d->r |= 16;\n", "        d->s |= 16;\n"),
+    Fault("esp8266", "a protected chip is written all the same", "sim/esp8266/serial_flash.c",
+          " || flash->asleep || (flash->status[0] & FLASH_PROTECTED) != 0) {", " || flash->asleep) {"),
     Fault("file_system", "a file may be larger than its region", "core/source.c",
           "if (size < 0 || (uint32_t)size > source->region.size) {", "if (size < 0) {"),
 )

@@ -107,8 +107,6 @@ def test_a_simulated_device_refuses_it_for_the_same_reason(bench, power_on, tmp_
     bench.expect_refusal(flash, name)
 
 
-@pytest.mark.skipif(shutil.which("qemu-system-xtensa") is None,
-                    reason="no qemu-system-xtensa: it is in qemu-system-misc")
 @pytest.mark.parametrize("name", NAMES)
 def test_the_real_installer_refuses_it_for_the_same_reason_and_says_so(bench, oneslot, sentences, tmp_path, name):
     flash = bench.request(name, tmp_path)

@@ -70,8 +70,10 @@ def test_a_cut_amid_it_is_survived(oneslot, build, device, tmp_path, cut_at, tea
 
 def test_an_installer_that_does_nothing_is_left_for_the_old_one(oneslot, build, device, tmp_path):
     oneslot.ok("request", device, "/dead.osp")
-    run = oneslot.ok("run", device, "--expect", build / "examples" / "firmware-v1.bin", "--json").json
-    assert run["ok"] and run["result"] == "application"
+    # It returns without a word, and the application is started. At the next reset the old one is entered, and says so.
+    for _ in range(2):
+        run = oneslot.ok("run", device, "--expect", build / "examples" / "firmware-v1.bin", "--json").json
+        assert run["ok"] and run["result"] == "application"
     status = oneslot.ok("status", device, "--json").json
     assert status["state"] == "failed" and status["outcome"] == "INSTALLER_REJECTED"
     assert installer(device, tmp_path).startswith((build / "esp8266" / "installer.bin").read_bytes())
@@ -82,6 +84,6 @@ def test_what_is_not_right_is_refused_by_name(oneslot, device, tmp_path, file, r
     before = installer(device, tmp_path)
     oneslot.ok("request", device, f"/{file}.osp")
     run = oneslot.ok("run", device, "--json").json
-    assert run["ok"] and run["operations"]["all"] <= 8
+    assert run["ok"] and run["operations"]["all"] <= 32  # one record of the journal
     assert oneslot.ok("status", device, "--json").json["outcome"] == reason
     assert installer(device, tmp_path) == before

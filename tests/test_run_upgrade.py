@@ -2,14 +2,10 @@
 
 import hashlib
 import random
-import shutil
 
 import pytest
 
 from conftest import make_littlefs, read_littlefs
-
-pytestmark = pytest.mark.skipif(shutil.which("qemu-system-xtensa") is None,
-                                reason="no qemu-system-xtensa: it is in qemu-system-misc")
 
 PAIRS = [
     ("mp8266-v1.23.0.bin", "mp8266-v1.24.0.bin", None),

@@ -59,15 +59,22 @@ void flash_port_close(uint32_t rom_size) {
     }
 }
 
-void flash_port_unlock(void) {
+/// A status that cannot be read is no protection: what is written is read back.
+static bool is_protected(void) {
     uint32_t status = 0;
+
+    return SPI_read_status(ROM_CHIP, &status) == 0 && (status & STATUS_PROTECTED) != 0;
+}
+
+bool flash_port_unlock(void) {
     uint32_t header = 0;
 
-    if (SPI_read_status(ROM_CHIP, &status) != 0 || (status & STATUS_PROTECTED) == 0) {
-        return;
+    if (!is_protected()) {
+        return true;
     }
     // Unlocking clears quad enable as well, and every later read in a quad mode would fail: set the mode again.
     if (SPIRead(0, &header, sizeof header) == 0 && SPIUnlock() == 0) {
         SPIReadModeCnfig(header >> 16 & 0xffu);
     }
+    return !is_protected();
 }

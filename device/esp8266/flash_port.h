@@ -14,7 +14,7 @@ uint32_t flash_port_open(struct oneslot_flash *flash, uint32_t size);
 void flash_port_close(uint32_t rom_size);
 
 /// Lifts a write protection of the chip, if there is one. Done before the first write, not at every boot: it
-/// programs the chip's own status register.
-void flash_port_unlock(void);
+/// programs the chip's own status register. Returns false where it does not take that: nothing can be written.
+bool flash_port_unlock(void);
 
 #endif

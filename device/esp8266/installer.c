@@ -32,7 +32,11 @@ uint32_t installer_main(const struct oneslot_layout *layout, uint32_t applicatio
     const struct oneslot_install_port port = {&screen, show_progress, screen_proven, screen_outcome};
     uint32_t rom_size = flash_port_open(&flash, layout->flash_size);
 
-    flash_port_unlock();
+    if (!flash_port_unlock()) {
+        flash_port_close(rom_size);
+        screen_outcome(&screen, "", ONESLOT_ERROR_FLASH_PROTECTED, 0);
+        return ONESLOT_RETURN_NOTHING;
+    }
     install.chip = &oneslot_esp8266;
     install.flash = &flash;
     install.port = &port;

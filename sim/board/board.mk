@@ -1,5 +1,5 @@
-# The stand-ins for boot ROM and board that `oneslot run` boots flash images on; they are embedded in the host tool.
-# One for the ESP8266, one for the Xtensa chips of the ESP32 family, one for its RISC-V chips.
+# The stand-ins for boot ROM and board that `oneslot run` boots flash images of the ESP32 family on under QEMU; they are
+# embedded in the host tool. One for the Xtensa chips, one for the RISC-V chips.
 
 BOARD_BEARSSL := hash/md5 hash/sha2small codec/dec32le codec/enc32le codec/enc64le codec/dec32be codec/enc32be \
     codec/enc64be
@@ -38,14 +38,12 @@ BOARD_XTENSA := $(BOARD_SHARED) sim/board/shared/host_xtensa.c sim/board/shared/
 BOARD_RISCV := $(BOARD_SHARED) sim/board/shared/host_riscv.c sim/board/shared/call_riscv.S
 BOARD_ESP32 := $(sort $(wildcard sim/board/esp32/*.c)) sim/bootloader.c
 
-$(eval $(call BOARD_RULES,esp8266,$(XCC),$(BOARD_XTENSA_CFLAGS),\
-    $(BOARD_XTENSA) $(sort $(wildcard sim/board/esp8266/*.c sim/board/esp8266/*.S))))
 $(eval $(call BOARD_RULES,esp32,$(XCC),$(BOARD_XTENSA_CFLAGS),\
     $(BOARD_XTENSA) $(BOARD_ESP32) $(sort $(wildcard sim/board/esp32/xtensa/*))))
 $(eval $(call BOARD_RULES,esp32c3,$(RVCC),$(BOARD_RISCV_CFLAGS),\
     $(BOARD_RISCV) $(BOARD_ESP32) $(sort $(wildcard sim/board/esp32/riscv/*))))
 
-BOARDS := esp8266 esp32 esp32c3
+BOARDS := esp32 esp32c3
 BOARD_ELFS := $(BOARDS:%=$(BUILD)/sim/board-%.elf)
 BOARD_EMBEDDED := $(BUILD)/host/obj/sim/board/embed.o
 

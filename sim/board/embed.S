@@ -8,7 +8,6 @@ embedded_board_\name:
 embedded_board_\name\()_end:
         .endm
 
-        embed esp8266, board_esp8266
         embed esp32, board_esp32
         embed esp32c3, board_esp32c3
         .section .note.GNU-stack, "", @progbits

@@ -8,7 +8,7 @@ FUZZ_CFLAGS := -std=c11 -O1 -g $(WARNINGS) $(CPPFLAGS) -fsanitize=fuzzer-no-link
 FUZZ_TARGETS := $(patsubst fuzz_%,%,$(basename $(notdir $(sort $(wildcard tests/fuzz/fuzz_*.c)))))
 FUZZ_PROGRAMS := $(addprefix $(BUILD)/fuzz/,$(FUZZ_TARGETS))
 FUZZ_SOURCES := $(CORE_SOURCES) $(LITTLEFS_SOURCES) host/ram_flash.c host/map_csv.c host/size.c host/terminal.c \
-    tests/littlefs_reseal.c tests/fuzz/input.c
+    tests/littlefs_reseal.c tests/fuzz/input.c sim/nor.c $(wildcard sim/esp8266/*.c)
 LIBFUZZ := $(BUILD)/fuzz/libfuzz.a
 
 $(BUILD)/fuzz/obj/%.o: %.c | $(DEPS)/test.mk
@@ -21,7 +21,7 @@ $(BUILD)/fuzz/obj/deps/%.o: $(DEPS)/%.c | $(DEPS)/test.mk
 	$(call say,FUZZ,$@)
 	$(Q)$(FUZZ_CC) $(FUZZ_CFLAGS) $(FETCHED_CFLAGS) $(DEPFLAGS) -c $< -o $@
 
-$(LIBFUZZ): $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(FUZZ_SOURCES))
+$(LIBFUZZ): $(patsubst %.c,$(BUILD)/fuzz/obj/%.o,$(FUZZ_SOURCES)) $(CHIP_ROM_OBJECT)
 	$(archive)
 
 $(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/fuzz/obj/tests/fuzz/fuzz_%.o $(LIBFUZZ) $(LIBCORE)

@@ -438,7 +438,46 @@ def file_system_seeds():
     yield "erased", file_system_input(b"", FW)
 
 
-TARGETS = {"unpack": unpack_seeds, "package": package_seeds, "image": image_seeds,
+def esp8266_input(stores=(), program=b"", status=(0, 2), cut=255):
+    """See fuzz_esp8266.c: the program begins at the ROM's address 0x10, and the chip starts at 0x80."""
+    content = bytes([*status, cut, len(stores)])
+    for register, value in stores:
+        content += bytes([register // 4]) + struct.pack("<I", value)
+    return content + bytes(0x70) + program
+
+
+def esp8266_seeds():
+    """The flash controller's commands in the order in which the ROM gives them, and small programs."""
+    enable, get, read = (0, 1 << 30), (0, 1 << 27), (0, 1 << 31)
+    write = [(4, 0x20001040), *((0x40 + i * 4, 0x01020304 * i) for i in range(8)), enable, (0, 1 << 25), (0x40, 0), get]
+    erase = lambda bit: [(4, 0x1000), enable, (0, bit), (0x40, 0), get]  # noqa: E731
+    yield "read", esp8266_input([(4, 0x40000000), read, (4, 0x0503FFFE), read, (8, 0x1000000), read])
+    yield "write", esp8266_input(write)
+    yield "write-cut", esp8266_input([*erase(1 << 24), *write], cut=9)
+    yield "write-protected", esp8266_input(write, status=(0x1C, 0))
+    yield "write-locked", esp8266_input([enable, (16, 0), (0, 1 << 26), (0x40, 0), *write], status=(0x9C, 0))
+    yield "write-over-a-page", esp8266_input([(4, 0x200010F8), *write[1:]])
+    yield "erase", esp8266_input([*erase(1 << 24), *erase(1 << 23), *erase(1 << 22)])
+    yield "status", esp8266_input([enable, (16, 0x21C), (8, 0x400000), (0, 1 << 26), (0x40, 0), get, (0, 1 << 28)])
+    yield "user", esp8266_input([*((item for code in (1, 3, 4, 5, 6, 0x31, 0x35, 0x9F, 0xAB)
+                                   for item in ((36, code), (0, 1 << 18))))])
+    yield "sleep", esp8266_input([(0, 1 << 21), read, (0, 1 << 20), read])
+    stay = bytes.fromhex("06ffff")
+    # movi a2, 0x345; add, shifts; loads and stores around 0x3ffe8000, 0x40100000, 0x60000200.
+    yield "arithmetic", esp8266_input(program=bytes.fromhex("22a345203280305040003200404000a02401d03482c0488250568240f082") + stay)
+    load = bytes.fromhex("21c8ff")
+    yield "memory", esp8266_input(program=load + bytes.fromhex("320200320201320202420200426200226204") + stay)
+    yield "loop", esp8266_input(program=bytes.fromhex("22a0ff22c2ff5622ff") + stay)
+    yield "branches", esp8266_input(program=bytes.fromhex("b62202f622022672022692022662022752022762820752022737e2") + stay)
+    yield "exception", esp8266_input(program=bytes(3))
+    yield "special", esp8266_input(program=bytes.fromhex("30ea0330e613306100c06300005000") + stay)
+    yield "calls", esp8266_input(program=bytes.fromhex("050000c00000a0020080000000f00d") + stay)
+    rng = random.Random(8266)
+    for number in range(6):
+        yield f"noise-{number}", esp8266_input(program=rng.randbytes(300), cut=number)
+
+
+TARGETS = {"esp8266": esp8266_seeds, "unpack": unpack_seeds, "package": package_seeds, "image": image_seeds,
            "image_esp32": image_esp32_seeds, "journal": journal_seeds,
            "map": map_seeds, "file_system": file_system_seeds}
 

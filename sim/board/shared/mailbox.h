@@ -49,6 +49,8 @@ enum board_result {
     BOARD_CUT,         ///< power was cut
     BOARD_DEAD,        ///< the boot ROM found no valid image and loops for ever
     BOARD_FAULT,       ///< an exception or a use of the ROM that the chip does not survive
+    BOARD_SCRIPT,      ///< the script ran to its end
+    BOARD_LEFT,        ///< the person at the terminal left
 };
 
 enum board_operation_kind {
@@ -131,12 +133,17 @@ struct board_mailbox {
     uint32_t lines;
     uint32_t delay_us; ///< asked for by ets_delay_us
     uint32_t watchdog_resets;
+    uint32_t complaints;       ///< ESP8266: what the chip would not bear, told while an application ran
+    uint32_t watchdog_left_us; ///< ESP8266: the least that was left when it was fed; UINT32_MAX: it never ran
     uint64_t instructions;
+    uint64_t chip_us;  ///< ESP8266: its own time since power came on, also over cuts
+    uint64_t flash_us; ///< ESP8266: how long the flash chip was busy with programs and erases
 
     /* At the application's entry. */
     uint32_t entered_cache; ///< 1: the flash cache was on
     uint32_t entered_cause; ///< reset cause of that boot
     struct board_registers entered;
+    struct board_registers first; ///< ESP8266: when the ROM entered what lies in sector 0
     uint64_t entered_instructions;
 
     struct board_started started;

@@ -1,8 +1,8 @@
 /*
- * The ROM's MD5 (MD5Init at 0x40009818 and its kin): its context is 88 bytes that the caller owns. The rounds are
+ * MD5: its context is 88 bytes that the caller owns. The rounds are
  * BearSSL's.
  */
-#include "board.h"
+#include "sim/esp8266/rom/rom.h"
 
 #include "inner.h"
 
@@ -40,5 +40,7 @@ void rom_md5_final(uint8_t digest[16], struct rom_md5 *md5) {
     rom_memcpy(bits, md5->bits, sizeof bits);
     rom_md5_update(md5, padding, at < 56 ? 56 - at : 120 - at);
     rom_md5_update(md5, bits, sizeof bits);
+    rom_memcpy(md5->bits, bits, sizeof bits);
     rom_memcpy(digest, md5->state, 16);
+    md5->state[0] = 0; // the ROM means to wipe all of it
 }
