@@ -111,7 +111,7 @@ extern "C" {
     /* the way back, and what is not started */                                                                        \
     X(WAY_BACK, 110, "the fallback could not be put back after this upgrade")                                          \
     X(APPLICATION_REFUSED, 111, "the application is whole, but the boot loader does not start it")                     \
-    X(BOOT_REPLACED, 112, "the new image takes the place of Espressif's boot loader, which the fallback needs")         \
+    X(BOOT_REPLACED, 112, "the new image takes the place of Espressif's boot loader, which the fallback needs")        \
     X(FLASH_PROTECTED, 120, "the flash chip is write-protected and cannot be unlocked")
 
 /// An outcome or a failure; ONESLOT_ERROR_NONE (0) is success.
