@@ -203,6 +203,20 @@ static int read_bootloader(struct image_build *build) {
         return tool_fail(options->json, ONESLOT_ERROR_IMAGE_CHIP, "%s: its boot loader is for the %s, not for the %s",
                          path, esp32_chip(image->chip)->title, build->esp32.chip->title);
     }
+    if (esp32_bootloader_md5(bytes, image->size) == ESP32_ABILITY_NO) {
+        return tool_fail(
+            options->json, ONESLOT_ERROR_IMAGE_NEEDS_BOOT,
+            "%s: its boot loader is older than ESP-IDF 3.1 and takes no partition table with an MD5 row, as "
+            "Oneslot's is: give a newer one with --bootloader",
+            path);
+    }
+    if (esp32_bootloader_rollback(bytes, image->size) == ESP32_ABILITY_NO) {
+        tool_warn(
+            "%s: its boot loader was built without rollback, so this device can have no trials ('request --trial'). "
+            "Upgrades without a trial work; a boot loader with CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE, given with "
+            "--bootloader, has both",
+            path);
+    }
     return TOOL_OK;
 }
 

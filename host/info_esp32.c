@@ -31,6 +31,13 @@ static void bootloader_json(struct json *json, const struct esp32_flash *flash) 
     json_string(json, "flash_mode", flash_mode_name(header[2]));
     json_bool(json, "digest", flash->bootloader.digest);
     json_bool(json, "signed", flash->bootloader.signed_size != flash->bootloader.size);
+    enum esp32_ability rollback =
+        flash->bootloader_error == ONESLOT_ERROR_NONE ? esp32_flash_rollback(flash) : ESP32_ABILITY_UNKNOWN;
+    if (rollback == ESP32_ABILITY_UNKNOWN) {
+        json_null(json, "rollback");
+    } else {
+        json_bool(json, "rollback", rollback == ESP32_ABILITY_YES);
+    }
     json_string(json, "error",
                 flash->bootloader_error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_name(flash->bootloader_error));
     json_object_end(json);
@@ -48,6 +55,12 @@ static void bootloader_text(const struct esp32_flash *flash) {
     }
     printf("%s%s\n", flash->bootloader.digest ? "SHA-256 holds" : "checksum holds",
            flash->bootloader.signed_size != flash->bootloader.size ? ", signed for Secure Boot v2" : "");
+    static const char *const ROLLBACK[] = {
+        [ESP32_ABILITY_UNKNOWN] = "its code does not tell whether it has rollback, which trials need",
+        [ESP32_ABILITY_NO] = "without rollback: a trial ('request --trial') would never end",
+        [ESP32_ABILITY_YES] = "with rollback: trials end by themselves",
+    };
+    printf("            %s\n", ROLLBACK[esp32_flash_rollback(flash)]);
 }
 
 /// otadata.
@@ -84,19 +97,23 @@ static void otadata_json(struct json *json, const struct esp32_flash *flash) {
         json_string(json, "state", erased ? NULL : state_text(entry.state));
         json_object_end(json);
     }
-    const struct oneslot_partition *region = esp32_flash_application(flash, &image);
+    const struct oneslot_partition *region = esp32_flash_next(flash, &image, NULL);
     json_string(json, "starts", region != NULL ? region->label : NULL);
 }
 
 static void otadata_text(const struct esp32_flash *flash) {
     struct oneslot_otadata entry;
     struct esp32_image image;
-    const struct oneslot_partition *region = esp32_flash_application(flash, &image);
+    bool given_up;
+    const struct oneslot_partition *region = esp32_flash_next(flash, &image, &given_up);
     if (read_otadata(flash, &entry)) {
         if (entry.sequence == 0xffffffff) {
             fputs("  otadata   erased", stdout);
         } else {
             printf("  otadata   sequence %u, %s", entry.sequence, state_text(entry.state));
+            if (given_up) {
+                fputs(" (on trial, and given up at the next reset unless it confirms itself before)", stdout);
+            }
         }
     } else {
         fputs("  otadata   none", stdout);

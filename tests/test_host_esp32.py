@@ -495,7 +495,9 @@ class TestRealFirmware:
         made, flash = maker.make(firmware / f"{name}.bin", chip=chip)
         start = esp.bootloader_at(chip)
         app = stock[0x10000 - start :]
-        assert made["warnings"] == [] and places(made["map"]) == idf_table(flash) == REGIONS
+        # MicroPython's C3 had no rollback in 1.20.0: its boot loader's code calls write_otadata() once.
+        assert ["without rollback" in warning for warning in made["warnings"]] == [True] * (name == "mp32c3-v1.20.0")
+        assert places(made["map"]) == idf_table(flash) == REGIONS
         assert flash[start:0x8000] == stock[: 0x8000 - start]
         assert flash[0x10000 : 0x10000 + len(app)] == app
         for at in (start, 0x10000):
@@ -530,3 +532,59 @@ def test_no_damaged_file_of_the_family_brings_the_tool_down(oneslot_sanitized, m
             result = oneslot_sanitized(*command)
             assert result.status in (0, 1), result
             assert "Sanitizer" not in result.err and "runtime error" not in result.err, result
+
+
+class TestBootLoadersAbility:
+    """What a boot loader can do it says nowhere: its code is looked at."""
+
+    @pytest.mark.parametrize("chip", esp.CHIPS)
+    @pytest.mark.parametrize("rollback, word", [(True, "with rollback"), (False, "without rollback"), (None, "does not tell")])
+    def test_info_tells_whether_trials_end(self, maker, oneslot, chip, rollback, word):
+        path = maker.file("stock.bin", esp.combined(chip, rollback=rollback))
+        assert word in oneslot.ok("info", path).out
+        assert oneslot.ok("info", path, "--json").json["boot_loader"]["rollback"] is rollback
+
+    @pytest.mark.parametrize("chip", ["esp32", "esp32c3"])
+    def test_a_trial_that_would_never_end_is_refused(self, maker, oneslot, chip):
+        made, _ = maker.make(esp.combined(chip, rollback=False), chip=chip)
+        assert any("no trials" in warning for warning in made["warnings"]), made
+        before = maker.flash.read_bytes()
+        refused = oneslot("request", maker.flash, "/fw.bin", "--trial", "2", "--json")
+        assert refused.status == 1 and refused.error == "NO_ROLLBACK" and "--trial" in refused.err
+        assert maker.flash.read_bytes() == before
+        forced = oneslot.ok("request", maker.flash, "/fw.bin", "--trial", "2", "--force", "--json")
+        assert any("never end" in warning for warning in forced.json["warnings"])
+        oneslot.ok("cancel", maker.flash)
+        assert "rollback" not in oneslot.ok("request", maker.flash, "/fw.bin").err  # it needs none
+
+    @pytest.mark.parametrize("rollback", [True, None])
+    def test_a_trial_that_ends_is_taken(self, maker, oneslot, rollback):
+        made, _ = maker.make(esp.combined(rollback=rollback))
+        assert not any("rollback" in warning for warning in made["warnings"])
+        oneslot.ok("request", maker.flash, "/fw.bin", "--trial", "2")
+
+    def test_a_boot_loader_from_before_the_md5_row_is_refused(self, maker):
+        refused = maker.refused(esp.combined(md5=False))
+        assert refused.error == "IMAGE_NEEDS_BOOT" and "MD5 row" in refused.err and "--bootloader" in refused.err
+        maker.make(esp.combined(md5=True))
+        maker.make(esp.combined(md5=False), "--bootloader", maker.file("new.bin", esp.bootloader(md5=True)))
+
+    def test_what_is_on_trial_is_given_up_at_the_next_reset(self, maker, oneslot):
+        """A boot loader with rollback marks it as aborted and goes on to factory; one without starts it again."""
+        for rollback, starts in ((True, "installer"), (None, "installer"), (False, "ota_0")):
+            _, flash = maker.make(esp.combined(rollback=rollback))
+            changed = bytearray(flash)
+            changed[0x1F0000:0x1F0020] = esp.otadata(1, 1)
+            maker.flash.write_bytes(changed)
+            info = oneslot.ok("info", maker.flash).out
+            told = oneslot.ok("info", maker.flash, "--json").json
+            assert told["starts"] == starts
+            assert ("given up at the next reset" in info) == (rollback is not False)
+            assert "pending verify" in info
+
+    @pytest.mark.parametrize("name, rollback", [("mp32-v1.23.0.bin", True), ("mp32-v1.24.0.bin", True),
+                                                ("mp32c3-v1.20.0.bin", False), ("mp32c3-v1.22.1.bin", True)])
+    def test_boot_loaders_that_projects_shipped(self, oneslot, firmware, name, rollback):
+        """Told by a disassembly of each: how many calls of write_otadata() there are."""
+        boot = oneslot.ok("info", firmware / name, "--json").json["boot_loader"]
+        assert boot["rollback"] is rollback

@@ -74,6 +74,7 @@ extern "C" {
     /* what the chip and its boot loader ask of an image (ESP32 family) */                                             \
     X(IMAGE_BLOCK_REVISION, 67, "the image is for another revision of this chip's eFuse block")                        \
     X(IMAGE_UNSIGNED, 68, "the image has no signature, and the boot loader starts signed ones alone (Secure Boot)")    \
+    X(NO_ROLLBACK, 69, "the boot loader was built without rollback: a trial would never end")                          \
     /* the installation */                                                                                             \
     X(TRIAL_EXPIRED, 70, "the new firmware did not confirm itself; the fallback was put back")                         \
     X(NO_FALLBACK, 71, "the new firmware did not confirm itself, and there is no fallback to put back")                \
@@ -111,7 +112,7 @@ extern "C" {
     /* the way back, and what is not started */                                                                        \
     X(WAY_BACK, 110, "the fallback could not be put back after this upgrade")                                          \
     X(APPLICATION_REFUSED, 111, "the application is whole, but the boot loader does not start it")                     \
-    X(BOOT_REPLACED, 112, "the new image takes the place of Espressif's boot loader, which the fallback needs")         \
+    X(BOOT_REPLACED, 112, "the new image takes the place of Espressif's boot loader, which the fallback needs")        \
     X(FLASH_PROTECTED, 120, "the flash chip is write-protected and cannot be unlocked")
 
 /// An outcome or a failure; ONESLOT_ERROR_NONE (0) is success.
