@@ -241,6 +241,16 @@ static bool find_base(struct esp32_flash *flash, const uint8_t *bytes, uint32_t 
     return flash->chip->bootloader == flash->base + (uint32_t)(header - bytes);
 }
 
+const struct esp32_chip *esp32_misplaced(const uint8_t *bytes, uint32_t size, uint32_t *at) {
+    struct esp32_flash flash = {.chip = NULL};
+    if (find_base(&flash, bytes, size) || flash.chip == NULL) {
+        return NULL;
+    }
+    uint32_t header = esp32_header(bytes, size) ? 0 : BOOTLOADER_HIGH;
+    *at = flash.base + header;
+    return holds_table(bytes, size, ONESLOT_TABLE_ADDRESS - flash.base) ? flash.chip : NULL;
+}
+
 static void read_parts(struct esp32_flash *flash) {
     uint32_t bootloader = flash->chip->bootloader;
     flash->bootloader_error =

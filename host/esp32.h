@@ -84,6 +84,10 @@ struct esp32_flash {
 enum oneslot_error esp32_flash_read(struct esp32_flash *flash, const uint8_t *bytes, uint32_t size);
 void esp32_flash_free(struct esp32_flash *flash);
 
+/// The chip whose boot loader lies in the file with a table at 0x8000, but where that chip does not look for it (`at`);
+/// NULL where there is none. Such a flash does not start.
+const struct esp32_chip *esp32_misplaced(const uint8_t *bytes, uint32_t size, uint32_t *at);
+
 /// The application that the boot loader would start: what otadata names, else factory, else the first slot that holds
 /// one. NULL where no application partition begins with an image.
 const struct oneslot_partition *esp32_flash_application(const struct esp32_flash *flash, struct esp32_image *image);

@@ -258,7 +258,8 @@ static void show_text(const struct esp32_flash *flash) {
         if (application_of(flash, region, &firmware)) {
             printf("  in '%s':\n", region->label);
             info_firmware_text(&firmware);
-            if (firmware.error != ONESLOT_ERROR_NONE) {
+            // Without a descriptor nothing of it was proven, which was told.
+            if (firmware.error != ONESLOT_ERROR_NONE && firmware.error != ONESLOT_ERROR_IMAGE_CHIP) {
                 printf("  proof     %s\n", oneslot_error_text(firmware.error));
             }
         }
@@ -270,6 +271,16 @@ bool info_esp32_show(const char *path, const uint8_t *bytes, uint32_t size, bool
     enum oneslot_error error = esp32_flash_read(&flash, bytes, size);
     if (error == ONESLOT_ERROR_FLASH_ENCRYPTED) {
         *status = tool_fail(as_json, error, "%s: %s", path, oneslot_error_text(error));
+        return true;
+    }
+    uint32_t at;
+    const struct esp32_chip *misplaced = error != ONESLOT_ERROR_NONE ? esp32_misplaced(bytes, size, &at) : NULL;
+    if (misplaced != NULL) {
+        *status =
+            tool_fail(as_json, ONESLOT_ERROR_IMAGE_NEEDS_BOOT,
+                      "%s: a boot loader for the %s lies at flash 0x%x, and that chip looks for it at 0x%x: it would "
+                      "not start",
+                      path, misplaced->title, at, misplaced->bootloader);
         return true;
     }
     if (error != ONESLOT_ERROR_NONE) {
