@@ -72,6 +72,13 @@ static int look_inside(struct pack *pack, const char *path, const uint8_t *bytes
         length = image.signed_size;
     }
     firmware_read(&firmware, bytes, (uint32_t)length);
+    if (firmware.error == ONESLOT_ERROR_IMAGE_CHIP && esp32_header(bytes, (uint32_t)length)) {
+        return tool_fail(
+            pack->json, ONESLOT_ERROR_IMAGE_UNKNOWN,
+            "%s: what it holds has no descriptor: a boot loader, or an application from before ESP-IDF 3.2, "
+            "which is not served",
+            path);
+    }
     if (firmware.error != ONESLOT_ERROR_NONE) {
         return foreign_fail(pack->json, firmware.error, path, bytes, (uint32_t)length);
     }

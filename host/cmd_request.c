@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/device_path.h"
+#include "host/esp32.h"
 #include "host/file_system.h"
 #include "host/fit.h"
 #include "host/foreign.h"
@@ -145,6 +146,28 @@ static int check_fit(const struct request *request, const struct flash_file *fil
     return fit_say(&fit, request->path, request->force, request->json);
 }
 
+/// A trial on the ESP32 family is ended by the vendor's boot loader, where that can.
+static int check_trial(const struct request *request, const struct flash_file *file) {
+    struct esp32_flash flash;
+    if (request->options.trial_boots == 0 || !esp32_file(file->bytes, file->size) ||
+        esp32_flash_read(&flash, file->bytes, file->size) != ONESLOT_ERROR_NONE) {
+        return TOOL_OK;
+    }
+    bool ends = flash.bootloader_error != ONESLOT_ERROR_NONE || esp32_flash_rollback(&flash) != ESP32_ABILITY_NO;
+    esp32_flash_free(&flash);
+    if (ends) {
+        return TOOL_OK;
+    }
+    static const char WHY[] = "the boot loader in %s was built without rollback: a trial would never end. Request it "
+                              "without --trial, or make the device with a boot loader that has "
+                              "CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE ('oneslot image --bootloader')";
+    if (request->force) {
+        tool_warn(WHY, file->path);
+        return TOOL_OK;
+    }
+    return tool_fail(request->json, ONESLOT_ERROR_NO_ROLLBACK, WHY, file->path);
+}
+
 /// Opens the flash image, lets `change` at it, writes it back and shows how things stand.
 static int change_flash(const char *path, struct request *request,
                         enum oneslot_error (*change)(struct oneslot *oneslot, const struct request *request)) {
@@ -160,6 +183,9 @@ static int change_flash(const char *path, struct request *request,
     }
     if (status == TOOL_OK) {
         status = check_fit(request, &file);
+    }
+    if (status == TOOL_OK) {
+        status = check_trial(request, &file);
     }
     enum oneslot_error error = ONESLOT_ERROR_NONE;
     if (status == TOOL_OK) {

@@ -241,6 +241,16 @@ static bool find_base(struct esp32_flash *flash, const uint8_t *bytes, uint32_t 
     return flash->chip->bootloader == flash->base + (uint32_t)(header - bytes);
 }
 
+const struct esp32_chip *esp32_misplaced(const uint8_t *bytes, uint32_t size, uint32_t *at) {
+    struct esp32_flash flash = {.chip = NULL};
+    if (find_base(&flash, bytes, size) || flash.chip == NULL) {
+        return NULL;
+    }
+    uint32_t header = esp32_header(bytes, size) ? 0 : BOOTLOADER_HIGH;
+    *at = flash.base + header;
+    return holds_table(bytes, size, ONESLOT_TABLE_ADDRESS - flash.base) ? flash.chip : NULL;
+}
+
 static void read_parts(struct esp32_flash *flash) {
     uint32_t bootloader = flash->chip->bootloader;
     flash->bootloader_error =
@@ -289,8 +299,8 @@ enum oneslot_error esp32_flash_image(const struct esp32_flash *flash, const stru
 }
 
 /// The slot that otadata names: sequence numbers go round the slots, ota_0 first. Entries that the boot loader would
-/// pass over do not count.
-static uint8_t chosen_slot(const struct esp32_flash *flash) {
+/// pass over do not count, with `unconfirmed` nor do those that are still to be confirmed; their number goes there.
+static uint8_t chosen_slot(const struct esp32_flash *flash, uint32_t *unconfirmed) {
     uint32_t slots = 0;
     const struct oneslot_partition *otadata = NULL;
     for (uint32_t index = 0; index < flash->map.count; index++) {
@@ -310,6 +320,10 @@ static uint8_t chosen_slot(const struct esp32_flash *flash) {
         memcpy(&entry, flash->bytes + otadata->address + sector * ONESLOT_SECTOR_SIZE, sizeof entry);
         bool counts = entry.sequence != 0xffffffff && entry.crc == oneslot_otadata_crc(entry.sequence) &&
                       entry.state != ONESLOT_OTA_INVALID && entry.state != ONESLOT_OTA_ABORTED;
+        if (counts && unconfirmed != NULL && entry.state == ONESLOT_OTA_PENDING_VERIFY) {
+            ++*unconfirmed;
+            counts = false;
+        }
         highest = counts && entry.sequence > highest ? entry.sequence : highest;
     }
     return highest == 0 ? ONESLOT_SUBTYPE_APP_FACTORY : (uint8_t)(ONESLOT_SUBTYPE_APP_OTA_0 + (highest - 1) % slots);
@@ -328,13 +342,34 @@ static const struct oneslot_partition *holder(const struct esp32_flash *flash, u
     return NULL;
 }
 
-const struct oneslot_partition *esp32_flash_application(const struct esp32_flash *flash, struct esp32_image *image) {
-    if (flash->map_error != ONESLOT_ERROR_NONE) {
-        return NULL;
-    }
-    const struct oneslot_partition *found = holder(flash, chosen_slot(flash), image);
+/// The application in that slot, else the one that the boot loader falls back to.
+static const struct oneslot_partition *found_from(const struct esp32_flash *flash, uint8_t slot,
+                                                  struct esp32_image *image) {
+    const struct oneslot_partition *found = holder(flash, slot, image);
     if (found == NULL) {
         found = holder(flash, ONESLOT_SUBTYPE_APP_FACTORY, image);
     }
     return found != NULL ? found : holder(flash, 0xff, image);
+}
+
+const struct oneslot_partition *esp32_flash_application(const struct esp32_flash *flash, struct esp32_image *image) {
+    return flash->map_error == ONESLOT_ERROR_NONE ? found_from(flash, chosen_slot(flash, NULL), image) : NULL;
+}
+
+enum esp32_ability esp32_flash_rollback(const struct esp32_flash *flash) {
+    return esp32_bootloader_rollback(flash->bytes + flash->chip->bootloader, flash->bootloader.size);
+}
+
+const struct oneslot_partition *esp32_flash_next(const struct esp32_flash *flash, struct esp32_image *image,
+                                                 bool *given_up) {
+    uint32_t unconfirmed = 0;
+    bool rollback = flash->bootloader_error == ONESLOT_ERROR_NONE && esp32_flash_rollback(flash) != ESP32_ABILITY_NO;
+    const struct oneslot_partition *found = NULL;
+    if (flash->map_error == ONESLOT_ERROR_NONE) {
+        found = found_from(flash, chosen_slot(flash, rollback ? &unconfirmed : NULL), image);
+    }
+    if (given_up != NULL) {
+        *given_up = unconfirmed > 0;
+    }
+    return found;
 }

@@ -5,6 +5,7 @@
 #ifndef ONESLOT_HOST_ESP32_H
 #define ONESLOT_HOST_ESP32_H
 
+#include "host/esp32_rollback.h"
 #include "oneslot/chip.h"
 #include "oneslot/map.h"
 
@@ -83,9 +84,21 @@ struct esp32_flash {
 enum oneslot_error esp32_flash_read(struct esp32_flash *flash, const uint8_t *bytes, uint32_t size);
 void esp32_flash_free(struct esp32_flash *flash);
 
+/// The chip whose boot loader lies in the file with a table at 0x8000, but where that chip does not look for it (`at`);
+/// NULL where there is none. Such a flash does not start.
+const struct esp32_chip *esp32_misplaced(const uint8_t *bytes, uint32_t size, uint32_t *at);
+
 /// The application that the boot loader would start: what otadata names, else factory, else the first slot that holds
 /// one. NULL where no application partition begins with an image.
 const struct oneslot_partition *esp32_flash_application(const struct esp32_flash *flash, struct esp32_image *image);
+
+/// What the boot loader starts at the next reset: the same, but for an application that was started on trial and has
+/// not confirmed itself, which a boot loader with rollback gives up (`given_up`, may be NULL, tells of it).
+const struct oneslot_partition *esp32_flash_next(const struct esp32_flash *flash, struct esp32_image *image,
+                                                 bool *given_up);
+
+/// Whether its boot loader ends a trial.
+enum esp32_ability esp32_flash_rollback(const struct esp32_flash *flash);
 
 /// The image that a partition holds. Returns as esp32_image_read.
 enum oneslot_error esp32_flash_image(const struct esp32_flash *flash, const struct oneslot_partition *region,

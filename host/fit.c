@@ -18,12 +18,8 @@
 /// So many constants with addresses of the window at the least, before anything is told from them.
 #define WITNESSES 32u
 
-static struct fit_reason *against(struct fit *fit, enum oneslot_error error, uint32_t from, uint32_t to,
-                                  const char *format, ...) __attribute__((format(printf, 5, 6)));
-
-/// More reasons than there is room for replace the last one.
-static struct fit_reason *against(struct fit *fit, enum oneslot_error error, uint32_t from, uint32_t to,
-                                  const char *format, ...) {
+struct fit_reason *fit_against(struct fit *fit, enum oneslot_error error, uint32_t from, uint32_t to,
+                               const char *format, ...) {
     fit->count -= fit->count == FIT_REASONS;
     struct fit_reason *reason = &fit->reason[fit->count++];
     *reason = (struct fit_reason){.error = error, .from = from, .to = to, .certain = true};
@@ -70,11 +66,11 @@ static void check_place(struct fit *fit, const struct firmware *firmware) {
     if (!firmware_linked_for(firmware, &address) || address == own) {
         return;
     }
-    against(fit, ONESLOT_ERROR_IMAGE_PLACE, own, own + firmware->size,
-            "it was linked for 0x%x and would lie at 0x%x: its code would jump into nothing. What would help: %s",
-            address, own,
-            firmware->image.kind == ONESLOT_IMAGE_USER1 ? "the same firmware's user1 file"
-                                                        : "the file of that firmware that is flashed at 0");
+    fit_against(fit, ONESLOT_ERROR_IMAGE_PLACE, own, own + firmware->size,
+                "it was linked for 0x%x and would lie at 0x%x: its code would jump into nothing. What would help: %s",
+                address, own,
+                firmware->image.kind == ONESLOT_IMAGE_USER1 ? "the same firmware's user1 file"
+                                                            : "the file of that firmware that is flashed at 0");
 }
 
 /// Several files given as one.
@@ -91,13 +87,14 @@ static void check_combined(struct fit *fit, const struct firmware *firmware) {
     const struct oneslot_segment *last = &image->segment[image->boot_segments > 0 ? image->boot_segments - 1 : 0];
     bool small = last->offset + last->length < ONESLOT_SECTOR_SIZE;
     if (small && begins_image(firmware, ONESLOT_SECTOR_SIZE, 0xea)) {
-        against(fit, ONESLOT_ERROR_IMAGE_COMBINED, 0, firmware->size,
-                "it holds a boot loader (bytes 0 to 0xfff) and user1 (from 0x1000 on): give the rest from 0x1000 on as "
-                "the firmware, and the boot loader with --boot");
+        fit_against(
+            fit, ONESLOT_ERROR_IMAGE_COMBINED, 0, firmware->size,
+            "it holds a boot loader (bytes 0 to 0xfff) and user1 (from 0x1000 on): give the rest from 0x1000 on as "
+            "the firmware, and the boot loader with --boot");
     } else if (firmware->maker == FIRMWARE_MICROPYTHON && begins_image(firmware, YAOTA_AT, 0xe9)) {
-        against(fit, ONESLOT_ERROR_IMAGE_COMBINED, 0, firmware->size,
-                "it holds yaota8266 (bytes 0 to 0x3bfff) and a MicroPython for it (from 0x3c000 on), whose updates "
-                "write the first sector. What would help: the project's generic build of the same version");
+        fit_against(fit, ONESLOT_ERROR_IMAGE_COMBINED, 0, firmware->size,
+                    "it holds yaota8266 (bytes 0 to 0x3bfff) and a MicroPython for it (from 0x3c000 on), whose updates "
+                    "write the first sector. What would help: the project's generic build of the same version");
     }
 }
 
@@ -155,12 +152,12 @@ static void check_claim(struct fit *fit, const struct claims *claims, const stru
     }
     bool part = is_part(worst);
     struct fit_reason *reason =
-        against(fit, ONESLOT_ERROR_IMAGE_CLAIMS, claim->from, claim->to,
-                "%s%s takes 0x%x to 0x%x (%s), and '%s' lies at 0x%x to 0x%x: %s. What would help: %s", claim->what,
-                claim->certain ? "" : " probably", claim->from, claim->to, claim->when, worst->label, worst->address,
-                worst->address + worst->size,
-                part ? "Oneslot would be destroyed, and the device dead" : "the files there would be lost",
-                remedy(claim, claims));
+        fit_against(fit, ONESLOT_ERROR_IMAGE_CLAIMS, claim->from, claim->to,
+                    "%s%s takes 0x%x to 0x%x (%s), and '%s' lies at 0x%x to 0x%x: %s. What would help: %s", claim->what,
+                    claim->certain ? "" : " probably", claim->from, claim->to, claim->when, worst->label,
+                    worst->address, worst->address + worst->size,
+                    part ? "Oneslot would be destroyed, and the device dead" : "the files there would be lost",
+                    remedy(claim, claims));
     reason->part = part;
     reason->certain = claim->certain;
 }
@@ -171,9 +168,10 @@ static void check_claims(struct fit *fit, const struct claims *claims, const str
         if (claim->to <= device->chip.flash_size) {
             check_claim(fit, claims, claim, device->map);
         } else if (claim->kind != CLAIM_SECOND && claim->certain) {
-            against(fit, ONESLOT_ERROR_IMAGE_CLAIMS, claim->from, claim->to,
-                    "%s is to lie at 0x%x to 0x%x, and the flash ends at 0x%x: the image was built for a larger chip",
-                    claim->what, claim->from, claim->to, device->chip.flash_size);
+            fit_against(
+                fit, ONESLOT_ERROR_IMAGE_CLAIMS, claim->from, claim->to,
+                "%s is to lie at 0x%x to 0x%x, and the flash ends at 0x%x: the image was built for a larger chip",
+                claim->what, claim->from, claim->to, device->chip.flash_size);
         }
     }
 }
@@ -219,13 +217,14 @@ static void check_phy(struct fit *fit, const struct claims *claims, const struct
     if (bytes[0] == 0x05 || (blank && fills(claims, firmware, phy->from))) {
         return;
     }
-    against(fit, ONESLOT_ERROR_PHY_INIT, phy->from, phy->to,
-            "its SDK reads PHY init data from 0x%x, where this flash %s: it would print \"rf_cal[0] !=0x05,is 0x%02X\" "
-            "and reset for ever. What would help: %s; or a flash image made anew, with --init-data "
-            "esp_init_data_default.bin",
-            phy->from, blank ? "is erased" : "has something else", bytes[0],
-            fills(claims, firmware, phy->from) ? "that sector erased by wire, then the firmware fills it itself"
-                                               : "Espressif's esp_init_data_default.bin written there by wire");
+    fit_against(
+        fit, ONESLOT_ERROR_PHY_INIT, phy->from, phy->to,
+        "its SDK reads PHY init data from 0x%x, where this flash %s: it would print \"rf_cal[0] !=0x05,is 0x%02X\" "
+        "and reset for ever. What would help: %s; or a flash image made anew, with --init-data "
+        "esp_init_data_default.bin",
+        phy->from, blank ? "is erased" : "has something else", bytes[0],
+        fills(claims, firmware, phy->from) ? "that sector erased by wire, then the firmware fills it itself"
+                                           : "Espressif's esp_init_data_default.bin written there by wire");
 }
 
 /// The image's own partition table is for one size of flash: with another the SDK stops at its start.
@@ -235,10 +234,11 @@ static void check_table(struct fit *fit, const struct claims *claims, const stru
     char size[24];
     char told[24];
     if (firmware->image.kind == ONESLOT_IMAGE_USER1 && system != NULL && system->to != device->chip.told) {
-        against(fit, ONESLOT_ERROR_IMAGE_CLAIMS, system->from, system->to,
-                "its partition table is for %s of flash, and the header tells of %s: the SDK would not start it. What "
-                "would help: the file of this firmware that is for this size, or --flash-header keep",
-                size_text(system->to, size), size_text(device->chip.told, told));
+        fit_against(
+            fit, ONESLOT_ERROR_IMAGE_CLAIMS, system->from, system->to,
+            "its partition table is for %s of flash, and the header tells of %s: the SDK would not start it. What "
+            "would help: the file of this firmware that is for this size, or --flash-header keep",
+            size_text(system->to, size), size_text(device->chip.told, told));
     }
 }
 
@@ -280,14 +280,22 @@ static void check_image(struct fit *fit, const struct flash_file *device, const 
     fit_check(fit, &firmware, &here);
 }
 
+static void check_any(struct fit *fit, const struct flash_file *device, const uint8_t *bytes, uint32_t size) {
+    if (device->idf) {
+        fit_esp32(fit, device, bytes, size);
+    } else {
+        check_image(fit, device, bytes, size);
+    }
+}
+
 void fit_file(struct fit *fit, const struct flash_file *device, const uint8_t *bytes, uint32_t size) {
     fit->count = 0;
-    if (device->idf || size < 16) {
+    if (size < 16) {
         return;
     }
     if (!package_file_begins(bytes, size)) {
         if (bytes[0] == 0xe9 || bytes[0] == 0xea) {
-            check_image(fit, device, bytes, size);
+            check_any(fit, device, bytes, size);
         }
         return;
     }
@@ -298,7 +306,7 @@ void fit_file(struct fit *fit, const struct flash_file *device, const uint8_t *b
         image = package_file_image(&file, &error);
     }
     if (image != NULL) {
-        check_image(fit, device, image, file.package.unpacked_size);
+        check_any(fit, device, image, file.package.unpacked_size);
     }
     free(image);
     package_file_close(&file);

@@ -46,8 +46,15 @@ const struct claim *fit_init_data(const struct claims *claims, const struct firm
 void fit_check(struct fit *fit, const struct firmware *firmware, const struct fit_device *device);
 
 /// The same of a file, an image or a package of one, for a device in a flash image. What is damaged or not known fits:
-/// the installer refuses it by itself. So does what is for the ESP32 family.
+/// the installer refuses it by itself.
 void fit_file(struct fit *fit, const struct flash_file *device, const uint8_t *bytes, uint32_t size);
+
+/// Of a device of the ESP32 family (fit_esp32.c): another chip, a whole download, no room, no signature.
+void fit_esp32(struct fit *fit, const struct flash_file *device, const uint8_t *bytes, uint32_t size);
+
+/// Adds a reason. More than there is room for replace the last one.
+struct fit_reason *fit_against(struct fit *fit, enum oneslot_error error, uint32_t from, uint32_t to,
+                               const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /// What can be told of an image without a device: its place, and whether it is several images in one.
 void fit_alone(struct fit *fit, const struct firmware *firmware);

@@ -40,6 +40,20 @@ static int check_options(const struct image_build *build) {
     return wrong == NULL ? TOOL_OK : tool_usage("image", "%s is for the ESP8266 alone", wrong);
 }
 
+/// A boot loader where its chip does not look for it.
+static int refuse_misplaced(const struct image_build *build, const char *path, const uint8_t *bytes, uint32_t size) {
+    uint32_t at;
+    const struct esp32_chip *chip = esp32_misplaced(bytes, size, &at);
+    if (chip == NULL) {
+        return TOOL_OK;
+    }
+    return tool_fail(
+        build->options.json, ONESLOT_ERROR_IMAGE_NEEDS_BOOT,
+        "%s: a boot loader for the %s lies at flash 0x%x, and that chip looks for it at 0x%x: it would not "
+        "start",
+        path, chip->title, at, chip->bootloader);
+}
+
 static int read_dump(struct image_build *build) {
     struct image_options *options = &build->options;
     struct image_blob file = {0};
@@ -49,7 +63,11 @@ static int read_dump(struct image_build *build) {
     }
     enum oneslot_error error = esp32_flash_read(&build->esp32.dump, file.bytes, file.size);
     uint32_t size = file.size;
+    status = error != ONESLOT_ERROR_NONE ? refuse_misplaced(build, options->dump, file.bytes, file.size) : TOOL_OK;
     image_unload(&file);
+    if (status != TOOL_OK) {
+        return status;
+    }
     if (error != ONESLOT_ERROR_NONE) {
         return error == ONESLOT_ERROR_FLASH_ENCRYPTED
                    ? fail_at(build, error, options->dump)
@@ -82,11 +100,12 @@ static int read_firmware(struct image_build *build, const struct esp32_flash **h
     if (error == ONESLOT_ERROR_FLASH_ENCRYPTED) {
         return fail_at(build, error, options->firmware);
     }
-    if (error == ONESLOT_ERROR_NONE) {
-        *holder = &build->esp32.combined;
-        if (build->esp32.stock == NULL) {
-            build->esp32.stock = &build->esp32.combined;
-        }
+    if (error != ONESLOT_ERROR_NONE) {
+        return refuse_misplaced(build, options->firmware, file->bytes, file->size);
+    }
+    *holder = &build->esp32.combined;
+    if (build->esp32.stock == NULL) {
+        build->esp32.stock = &build->esp32.combined;
     }
     return TOOL_OK;
 }
@@ -202,6 +221,20 @@ static int read_bootloader(struct image_build *build) {
     if (image->chip != build->esp32.chip->number) {
         return tool_fail(options->json, ONESLOT_ERROR_IMAGE_CHIP, "%s: its boot loader is for the %s, not for the %s",
                          path, esp32_chip(image->chip)->title, build->esp32.chip->title);
+    }
+    if (esp32_bootloader_md5(bytes, image->size) == ESP32_ABILITY_NO) {
+        return tool_fail(
+            options->json, ONESLOT_ERROR_IMAGE_NEEDS_BOOT,
+            "%s: its boot loader is older than ESP-IDF 3.1 and takes no partition table with an MD5 row, as "
+            "Oneslot's is: give a newer one with --bootloader",
+            path);
+    }
+    if (esp32_bootloader_rollback(bytes, image->size) == ESP32_ABILITY_NO) {
+        tool_warn(
+            "%s: its boot loader was built without rollback, so this device can have no trials ('request --trial'). "
+            "Upgrades without a trial work; a boot loader with CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE, given with "
+            "--bootloader, has both",
+            path);
     }
     return TOOL_OK;
 }

@@ -102,7 +102,9 @@ static void print_segments(const struct oneslot_image *image) {
     for (unsigned index = 0; index < image->segment_count; index++) {
         const struct oneslot_segment *segment = &image->segment[index];
         if (segment->address == 0) {
-            printf("  segment   %u bytes at file offset 0x%x, run in place\n", segment->length, segment->offset);
+            // The ESP32 family's boot loader does nothing with it; in a user1 it is the code.
+            printf("  segment   %u bytes at file offset 0x%x, %s\n", segment->length, segment->offset,
+                   image->kind == ONESLOT_IMAGE_ESP32 ? "padding" : "run in place");
         } else {
             printf("  segment   %u bytes at file offset 0x%x, to 0x%08x\n", segment->length, segment->offset,
                    segment->address);

@@ -31,6 +31,13 @@ static void bootloader_json(struct json *json, const struct esp32_flash *flash) 
     json_string(json, "flash_mode", flash_mode_name(header[2]));
     json_bool(json, "digest", flash->bootloader.digest);
     json_bool(json, "signed", flash->bootloader.signed_size != flash->bootloader.size);
+    enum esp32_ability rollback =
+        flash->bootloader_error == ONESLOT_ERROR_NONE ? esp32_flash_rollback(flash) : ESP32_ABILITY_UNKNOWN;
+    if (rollback == ESP32_ABILITY_UNKNOWN) {
+        json_null(json, "rollback");
+    } else {
+        json_bool(json, "rollback", rollback == ESP32_ABILITY_YES);
+    }
     json_string(json, "error",
                 flash->bootloader_error == ONESLOT_ERROR_NONE ? NULL : oneslot_error_name(flash->bootloader_error));
     json_object_end(json);
@@ -48,6 +55,12 @@ static void bootloader_text(const struct esp32_flash *flash) {
     }
     printf("%s%s\n", flash->bootloader.digest ? "SHA-256 holds" : "checksum holds",
            flash->bootloader.signed_size != flash->bootloader.size ? ", signed for Secure Boot v2" : "");
+    static const char *const ROLLBACK[] = {
+        [ESP32_ABILITY_UNKNOWN] = "its code does not tell whether it has rollback, which trials need",
+        [ESP32_ABILITY_NO] = "without rollback: a trial ('request --trial') would never end",
+        [ESP32_ABILITY_YES] = "with rollback: trials end by themselves",
+    };
+    printf("            %s\n", ROLLBACK[esp32_flash_rollback(flash)]);
 }
 
 /// otadata.
@@ -84,19 +97,23 @@ static void otadata_json(struct json *json, const struct esp32_flash *flash) {
         json_string(json, "state", erased ? NULL : state_text(entry.state));
         json_object_end(json);
     }
-    const struct oneslot_partition *region = esp32_flash_application(flash, &image);
+    const struct oneslot_partition *region = esp32_flash_next(flash, &image, NULL);
     json_string(json, "starts", region != NULL ? region->label : NULL);
 }
 
 static void otadata_text(const struct esp32_flash *flash) {
     struct oneslot_otadata entry;
     struct esp32_image image;
-    const struct oneslot_partition *region = esp32_flash_application(flash, &image);
+    bool given_up;
+    const struct oneslot_partition *region = esp32_flash_next(flash, &image, &given_up);
     if (read_otadata(flash, &entry)) {
         if (entry.sequence == 0xffffffff) {
             fputs("  otadata   erased", stdout);
         } else {
             printf("  otadata   sequence %u, %s", entry.sequence, state_text(entry.state));
+            if (given_up) {
+                fputs(" (on trial, and given up at the next reset unless it confirms itself before)", stdout);
+            }
         }
     } else {
         fputs("  otadata   none", stdout);
@@ -241,7 +258,8 @@ static void show_text(const struct esp32_flash *flash) {
         if (application_of(flash, region, &firmware)) {
             printf("  in '%s':\n", region->label);
             info_firmware_text(&firmware);
-            if (firmware.error != ONESLOT_ERROR_NONE) {
+            // Without a descriptor nothing of it was proven, which was told.
+            if (firmware.error != ONESLOT_ERROR_NONE && firmware.error != ONESLOT_ERROR_IMAGE_CHIP) {
                 printf("  proof     %s\n", oneslot_error_text(firmware.error));
             }
         }
@@ -253,6 +271,16 @@ bool info_esp32_show(const char *path, const uint8_t *bytes, uint32_t size, bool
     enum oneslot_error error = esp32_flash_read(&flash, bytes, size);
     if (error == ONESLOT_ERROR_FLASH_ENCRYPTED) {
         *status = tool_fail(as_json, error, "%s: %s", path, oneslot_error_text(error));
+        return true;
+    }
+    uint32_t at;
+    const struct esp32_chip *misplaced = error != ONESLOT_ERROR_NONE ? esp32_misplaced(bytes, size, &at) : NULL;
+    if (misplaced != NULL) {
+        *status =
+            tool_fail(as_json, ONESLOT_ERROR_IMAGE_NEEDS_BOOT,
+                      "%s: a boot loader for the %s lies at flash 0x%x, and that chip looks for it at 0x%x: it would "
+                      "not start",
+                      path, misplaced->title, at, misplaced->bootloader);
         return true;
     }
     if (error != ONESLOT_ERROR_NONE) {

@@ -54,9 +54,52 @@ def application(chip="esp32", version="1.2.3", size=70000, seed=b"a", digest=Tru
     return image(chip, segments, digest, entry=code + at % 0x10000)
 
 
-def bootloader(chip="esp32", flash_size=4 << 20, digest=True):
+def xtensa_code(at, text, calls):
+    """A function that takes the address `text`, behind its literal, and so many calls of it: as GCC makes them."""
+    function = at + 4
+    out = struct.pack("<I", text) + b"\x36\x41\x00"  # entry a1, 32
+    back = (at - ((function + 3 + 3) & ~3)) >> 2 & 0xFFFF
+    out += struct.pack("<BH", 0x21, back) + b"\x1d\xf0"  # l32r a2; retw.n
+    out = out.ljust(16, b"\0")
+    for _ in range(calls):
+        place = at + len(out)
+        away = (function - ((place & ~3) + 4)) >> 2 & 0x3FFFF
+        out += (away << 6 | 0x25).to_bytes(3, "little") + b"\0"
+    return out
+
+
+def riscv_code(at, text, calls):
+    """The same: the calls come first, and every other one is compressed."""
+    function = at + 4 * calls
+    out = b""
+    for number in range(calls):
+        away = function - at - len(out)
+        if number % 2:
+            bits = ((away >> 11 & 1) << 12 | (away >> 4 & 1) << 11 | (away >> 8 & 3) << 9 | (away >> 10 & 1) << 8
+                    | (away >> 6 & 1) << 7 | (away >> 7 & 1) << 6 | (away >> 1 & 7) << 3 | (away >> 5 & 1) << 2)
+            out += struct.pack("<HH", 0x2001 | bits, 1)  # c.jal; c.nop
+        else:
+            out += struct.pack("<I", (away >> 20 & 1) << 31 | (away >> 1 & 0x3FF) << 21 | (away >> 11 & 1) << 20
+                               | (away >> 12 & 0xFF) << 12 | 0xEF)  # jal ra
+    low = text & 0xFFF
+    high = (text + 0x800) & 0xFFFFF000
+    return out + struct.pack("<IIHH", high | 0x537, low << 20 | 10 << 15 | 0x513, 0x8082, 1)  # lui; addi; ret
+
+
+def bootloader(chip="esp32", flash_size=4 << 20, digest=True, rollback=None, md5=None):
+    """`rollback`: whether its code writes otadata in several places; None: it does not tell. `md5`: of the table."""
     ram = {"esp32": 0x3FFF0000, "esp32s2": 0x3FFE0000}.get(chip, MEMORY[chip][2] + 0x10000)
-    return image(chip, [(ram, b"boot" * 300), (ram + 0x2000, b"load" * 700)], digest, flash_size)
+    data, code = b"boot" * 300, b"load" * 700
+    if rollback is not None:
+        text = b"\0E (%d) %s: Error in write_otadata operation. err = 0x%x\n\0"
+        make = xtensa_code if chip in ("esp32", "esp32s2", "esp32s3") else riscv_code
+        code = make(ram + 0x2000, ram + len(data) + 1, 3 if rollback else 1) + code
+        data += text.ljust(-(-len(text) // 4) * 4, b"\0")
+    if md5 is not None:
+        data += b"\0E (%d) %s: partition %d invalid magic number 0x%x\n\0\0\0\0"
+        data += b"\0E (%d) %s: Only one MD5 checksum is allowed\n\0" * md5
+        data = data.ljust(-(-len(data) // 4) * 4, b"\0")
+    return image(chip, [(ram, data), (ram + 0x2000, code)], digest, flash_size)
 
 
 def installer(chip="esp32"):

@@ -495,7 +495,9 @@ class TestRealFirmware:
         made, flash = maker.make(firmware / f"{name}.bin", chip=chip)
         start = esp.bootloader_at(chip)
         app = stock[0x10000 - start :]
-        assert made["warnings"] == [] and places(made["map"]) == idf_table(flash) == REGIONS
+        # MicroPython's C3 had no rollback in 1.20.0: its boot loader's code calls write_otadata() once.
+        assert ["without rollback" in warning for warning in made["warnings"]] == [True] * (name == "mp32c3-v1.20.0")
+        assert places(made["map"]) == idf_table(flash) == REGIONS
         assert flash[start:0x8000] == stock[: 0x8000 - start]
         assert flash[0x10000 : 0x10000 + len(app)] == app
         for at in (start, 0x10000):
@@ -530,3 +532,132 @@ def test_no_damaged_file_of_the_family_brings_the_tool_down(oneslot_sanitized, m
             result = oneslot_sanitized(*command)
             assert result.status in (0, 1), result
             assert "Sanitizer" not in result.err and "runtime error" not in result.err, result
+
+
+class TestBootLoadersAbility:
+    """What a boot loader can do it says nowhere: its code is looked at."""
+
+    @pytest.mark.parametrize("chip", esp.CHIPS)
+    @pytest.mark.parametrize("rollback, word", [(True, "with rollback"), (False, "without rollback"), (None, "does not tell")])
+    def test_info_tells_whether_trials_end(self, maker, oneslot, chip, rollback, word):
+        path = maker.file("stock.bin", esp.combined(chip, rollback=rollback))
+        assert word in oneslot.ok("info", path).out
+        assert oneslot.ok("info", path, "--json").json["boot_loader"]["rollback"] is rollback
+
+    @pytest.mark.parametrize("chip", ["esp32", "esp32c3"])
+    def test_a_trial_that_would_never_end_is_refused(self, maker, oneslot, chip):
+        made, _ = maker.make(esp.combined(chip, rollback=False), chip=chip)
+        assert any("no trials" in warning for warning in made["warnings"]), made
+        before = maker.flash.read_bytes()
+        refused = oneslot("request", maker.flash, "/fw.bin", "--trial", "2", "--json")
+        assert refused.status == 1 and refused.error == "NO_ROLLBACK" and "--trial" in refused.err
+        assert maker.flash.read_bytes() == before
+        forced = oneslot.ok("request", maker.flash, "/fw.bin", "--trial", "2", "--force", "--json")
+        assert any("never end" in warning for warning in forced.json["warnings"])
+        oneslot.ok("cancel", maker.flash)
+        assert "rollback" not in oneslot.ok("request", maker.flash, "/fw.bin").err  # it needs none
+
+    @pytest.mark.parametrize("rollback", [True, None])
+    def test_a_trial_that_ends_is_taken(self, maker, oneslot, rollback):
+        made, _ = maker.make(esp.combined(rollback=rollback))
+        assert not any("rollback" in warning for warning in made["warnings"])
+        oneslot.ok("request", maker.flash, "/fw.bin", "--trial", "2")
+
+    def test_a_boot_loader_from_before_the_md5_row_is_refused(self, maker):
+        refused = maker.refused(esp.combined(md5=False))
+        assert refused.error == "IMAGE_NEEDS_BOOT" and "MD5 row" in refused.err and "--bootloader" in refused.err
+        maker.make(esp.combined(md5=True))
+        maker.make(esp.combined(md5=False), "--bootloader", maker.file("new.bin", esp.bootloader(md5=True)))
+
+    def test_what_is_on_trial_is_given_up_at_the_next_reset(self, maker, oneslot):
+        """A boot loader with rollback marks it as aborted and goes on to factory; one without starts it again."""
+        for rollback, starts in ((True, "installer"), (None, "installer"), (False, "ota_0")):
+            _, flash = maker.make(esp.combined(rollback=rollback))
+            changed = bytearray(flash)
+            changed[0x1F0000:0x1F0020] = esp.otadata(1, 1)
+            maker.flash.write_bytes(changed)
+            info = oneslot.ok("info", maker.flash).out
+            told = oneslot.ok("info", maker.flash, "--json").json
+            assert told["starts"] == starts
+            assert ("given up at the next reset" in info) == (rollback is not False)
+            assert "pending verify" in info
+
+    @pytest.mark.parametrize("name, rollback", [("mp32-v1.23.0.bin", True), ("mp32-v1.24.0.bin", True),
+                                                ("mp32c3-v1.20.0.bin", False), ("mp32c3-v1.22.1.bin", True)])
+    def test_boot_loaders_that_projects_shipped(self, oneslot, firmware, name, rollback):
+        """Told by a disassembly of each: how many calls of write_otadata() there are."""
+        boot = oneslot.ok("info", firmware / name, "--json").json["boot_loader"]
+        assert boot["rollback"] is rollback
+
+
+class TestFit:
+    """What the host knows of a file on the device before the device does."""
+
+    FILES = {
+        "whole download": (lambda: esp.combined("esp32c3"), "IMAGE_COMBINED", "from 0x10000 of the file on (70400 bytes)"),
+        "whole download of an ESP32": (lambda: esp.combined("esp32"), "IMAGE_COMBINED", "from 0xf000 of the file on"),
+        "other chip": (lambda: esp.application("esp32s3"), "IMAGE_CHIP", "for the ESP32-S3, and the device is an ESP32-C3"),
+        "too large": (lambda: esp.application("esp32c3", size=1950000), "IMAGE_TOO_LARGE", "partition 1856 KiB"),
+        "boot loader": (lambda: esp.bootloader("esp32c3"), "IMAGE_UNKNOWN", "no descriptor"),
+        "ESP8266": (lambda: b"\xe9\1\0\x40" + struct.pack("<III", 0x40100004, 0x40100000, 8) + bytes(32), "IMAGE_CHIP",
+                    "for the ESP8266"),
+    }
+
+    @pytest.mark.parametrize("kind", FILES)
+    def test_a_file_that_does_not_fit_is_told_and_refused(self, maker, oneslot, kind):
+        make, error, words = self.FILES[kind]
+        (maker.folder / "files").mkdir()
+        maker.make(esp.combined("esp32c3"), "--fs", maker.folder / "files", chip="esp32c3")
+        put = oneslot.ok("fs", "put", maker.flash, maker.file("given.bin", make()), "/fw.bin")
+        assert words in put.err
+        before = maker.flash.read_bytes()
+        refused = oneslot("request", maker.flash, "/fw.bin", "--json")
+        assert refused.status == 1 and refused.error == error and words in refused.err
+        assert maker.flash.read_bytes() == before
+        forced = oneslot.ok("request", maker.flash, "/fw.bin", "--force", "--json")
+        assert any(words in warning for warning in forced.json["warnings"])
+
+    def test_what_fits_is_taken_without_a_word(self, maker, oneslot):
+        (maker.folder / "files").mkdir()
+        maker.make(esp.combined("esp32c3"), "--fs", maker.folder / "files", chip="esp32c3")
+        app = maker.file("app.bin", esp.application("esp32c3", "1.3.0"))
+        assert oneslot.ok("fs", "put", maker.flash, app, "/fw.bin").err == ""
+        assert oneslot.ok("request", maker.flash, "/fw.bin").err == ""
+
+    def test_the_application_in_a_download_is_packed(self, maker, oneslot):
+        """What the words of the refusal say."""
+        app = esp.application("esp32c3", "1.3.0")
+        given = maker.file("download.bin", esp.combined("esp32c3", app))
+        oneslot.ok("pack", given, "--version", "1.3", "-o", maker.folder / "fw.osp")
+        assert (maker.folder / "fw.osp").read_bytes()[32 : 32 + len(app)] == app
+
+
+class TestTrueWords:
+    def test_a_boot_loader_where_its_chip_does_not_look(self, maker, oneslot):
+        whole = bytearray(esp.flash("esp32c3", esp.STOCK, [(0x10000, esp.application("esp32c3"))]))
+        boot = esp.bootloader("esp32c3")
+        whole[: len(boot)] = b"\xff" * len(boot)
+        whole[0x1000 : 0x1000 + len(boot)] = boot
+        path = maker.file("given.bin", bytes(whole))
+        words = "a boot loader for the ESP32-C3 lies at flash 0x1000, and that chip looks for it at 0x0"
+        for command in (["info", path], ["image", path, "--flash-size", "4MB", "-o", maker.flash],
+                        ["image", "--dump", path, "-o", maker.flash]):
+            result = oneslot(*command, "--json")
+            assert result.status == 1 and result.error == "IMAGE_NEEDS_BOOT" and words in result.err
+        assert not maker.flash.exists()
+
+    def test_a_padding_segment_is_not_run_in_place(self, maker, oneslot):
+        data, _, ram = esp.MEMORY["esp32"]
+        padded = esp.image("esp32", [(data + 0x20, esp.description() + bytes(1000)), (0, bytes(256)), (ram, bytes(64))])
+        told = oneslot.ok("info", maker.file("app.bin", padded)).out
+        assert "256 bytes at file offset 0x510, padding" in told and "in place" not in told
+
+    def test_an_application_of_before_idf_3_2_in_a_download(self, maker, oneslot):
+        data, _, ram = esp.MEMORY["esp32"]
+        path = maker.file("given.bin", esp.combined("esp32", esp.image("esp32", [(data + 0x20, bytes(1000)), (ram, bytes(64))])))
+        told = oneslot("info", path)
+        assert "before ESP-IDF 3.2" in told.out and "another chip" not in told.out + told.err
+        for command in (["pack", path, "--version", "1", "-o", maker.flash],
+                        ["image", path, "--flash-size", "4MB", "-o", maker.flash]):
+            result = oneslot(*command)
+            assert result.status == 1 and "before ESP-IDF 3.2" in result.err and "another chip" not in result.err

@@ -74,6 +74,7 @@ extern "C" {
     /* what the chip and its boot loader ask of an image (ESP32 family) */                                             \
     X(IMAGE_BLOCK_REVISION, 67, "the image is for another revision of this chip's eFuse block")                        \
     X(IMAGE_UNSIGNED, 68, "the image has no signature, and the boot loader starts signed ones alone (Secure Boot)")    \
+    X(NO_ROLLBACK, 69, "the boot loader was built without rollback: a trial would never end")                          \
     /* the installation */                                                                                             \
     X(TRIAL_EXPIRED, 70, "the new firmware did not confirm itself; the fallback was put back")                         \
     X(NO_FALLBACK, 71, "the new firmware did not confirm itself, and there is no fallback to put back")                \
