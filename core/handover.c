@@ -133,7 +133,7 @@ static enum oneslot_next start_application(struct start *start, enum oneslot_err
     struct oneslot_install *install = start->install;
     bool trial = install->record.state == ONESLOT_STATE_TRIAL;
     uint32_t granted = 0;
-    uint32_t tries = 0;
+    uint32_t in_vain = 0;
     if (start->boots) {
         *reason = ONESLOT_ERROR_APPLICATION_REFUSED;
         return ONESLOT_NEXT_WAIT;
@@ -147,21 +147,22 @@ static enum oneslot_next start_application(struct start *start, enum oneslot_err
     trial = trial && error == ONESLOT_ERROR_NONE;
     if (install->slot < ONESLOT_SLOTS) {
         (void)oneslot_journal_counted(&install->journal, install->slot, ONESLOT_COUNTER_TRIAL, &granted);
-        (void)oneslot_journal_counted(&install->journal, install->slot, ONESLOT_COUNTER_TRIES, &tries);
+        (void)oneslot_journal_counted(&install->journal, install->slot, ONESLOT_COUNTER_CHOICES, &in_vain);
     }
     // Where the boot loader's choice gets lost again and again, or cannot be written, an end is put to writing it.
     error = ONESLOT_ERROR_OTADATA_WRITE;
-    if ((trial || granted < ONESLOT_TRIAL_MAX) && tries < ONESLOT_TRIES_MAX) {
+    if (in_vain < ONESLOT_TRIES_MAX) {
         error = oneslot_otadata_write(install->flash, install->layout.otadata,
                                       trial ? ONESLOT_OTA_NEW : ONESLOT_OTA_UNDEFINED);
     }
     if (error != ONESLOT_ERROR_NONE) {
-        (void)oneslot_journal_count(&install->journal, install->slot, ONESLOT_COUNTER_TRIES);
+        (void)oneslot_journal_count(&install->journal, install->slot, ONESLOT_COUNTER_CHOICES);
         *reason = error;
         return ONESLOT_NEXT_WAIT;
     }
     if (!trial) {
-        (void)oneslot_journal_trial_count(&install->journal, install->slot);
+        (void)oneslot_journal_count(&install->journal, install->slot,
+                                    granted < ONESLOT_TRIAL_MAX ? ONESLOT_COUNTER_TRIAL : ONESLOT_COUNTER_CHOICES);
     }
     return ONESLOT_NEXT_RESET;
 }

@@ -389,9 +389,16 @@ enum oneslot_error oneslot_journal_marks(const struct oneslot_journal *journal, 
 }
 
 static uint32_t counter_offset(enum oneslot_counter counter) {
-    return counter == ONESLOT_COUNTER_TRIAL   ? ONESLOT_MARKS_OFFSET
-           : counter == ONESLOT_COUNTER_TRIES ? ONESLOT_TRIES_OFFSET
-                                              : ONESLOT_WAITS_OFFSET;
+    switch (counter) {
+    case ONESLOT_COUNTER_TRIAL:
+        return ONESLOT_MARKS_OFFSET;
+    case ONESLOT_COUNTER_TRIES:
+        return ONESLOT_TRIES_OFFSET;
+    case ONESLOT_COUNTER_WAITS:
+        return ONESLOT_WAITS_OFFSET;
+    default:
+        return ONESLOT_CHOICES_OFFSET;
+    }
 }
 
 enum oneslot_error oneslot_journal_counted(const struct oneslot_journal *journal, uint32_t slot,

@@ -255,6 +255,7 @@ static enum oneslot_error open_file(struct oneslot_source *source, const char *p
         lfs_unmount(&source->lfs);
         return error;
     }
+    source->is_file = true;
     error = check_size(source);
     if (error) {
         oneslot_source_close(source);
@@ -273,7 +274,6 @@ enum oneslot_error oneslot_source_open(struct oneslot_source *source, const stru
     source->flash = flash;
     source->region = *place.region;
     source->raw = !place.file;
-    source->is_file = !source->raw;
     source->size = place.length;
     return source->raw ? ONESLOT_ERROR_NONE : open_file(source, place.file);
 }

@@ -451,6 +451,44 @@ static void a_trial_without_a_fallback_keeps_the_new_firmware_and_says_so(void *
     finish(&bench);
 }
 
+/// The journal's other sector is worn out while the trial runs: its end cannot be written down. What is in flash is
+/// started all the same, as no trial, and the writing has an end.
+static void a_trial_that_the_journal_cannot_end_still_starts_what_is_there(void **state) {
+    struct bench bench;
+    (void)state;
+    for (uint32_t boots = 1; boots <= ONESLOT_TRIAL_MAX; boots += ONESLOT_TRIAL_MAX - 1u) {
+        const struct oneslot_options options = {.trial_boots = boots};
+        set_up(&bench);
+        ask(&bench.device, NEW_PATH, &options);
+        for (uint32_t boot = 0; boot < boots; boot++) {
+            assert_runs(&bench, SIM_RUNS_NEW);
+        }
+        struct oneslot_flash flash = nor_flash(&bench.device.nor);
+        struct oneslot_journal journal = {&flash, bench.device.layout.journal};
+        struct oneslot_record record;
+        uint32_t slot;
+        assert_int_equal(oneslot_journal_load(&journal, &record, &slot), ONESLOT_ERROR_NONE);
+        assert_int_equal(slot % ONESLOT_SLOTS_PER_SECTOR, ONESLOT_SLOTS_PER_SECTOR - 1u);
+        uint32_t other = journal.address + (1u - slot / ONESLOT_SLOTS_PER_SECTOR) * ONESLOT_SECTOR_SIZE;
+        nor_wear_out(&bench.device.nor, other, NOR_WEAR_ERASE | NOR_WEAR_PROGRAM);
+        for (uint32_t boot = 0; boot < 3u; boot++) {
+            assert_runs(&bench, SIM_RUNS_NEW);
+            assert_int_equal(choice_of(&bench.device).state, ONESLOT_OTA_UNDEFINED);
+            assert_int_equal(record_of(&bench.device).state, ONESLOT_STATE_TRIAL);
+        }
+        // A choice that gets lost again and again is not written for ever.
+        uint32_t starts = 0;
+        for (; starts < 64; starts++) {
+            erase_choice(&bench.device);
+            if (sim_power_on(&bench.device) != SIM_APPLICATION) {
+                break;
+            }
+        }
+        assert_in_range(starts, 3, 63);
+        finish(&bench);
+    }
+}
+
 static void a_boot_loader_that_knows_no_trials_starts_the_new_firmware_until_it_confirms(void **state) {
     struct bench bench;
     (void)state;
@@ -625,6 +663,7 @@ int main(void) {
         cmocka_unit_test(a_trial_that_is_confirmed_keeps_the_new_firmware),
         cmocka_unit_test(a_trial_that_is_not_confirmed_ends_after_its_boots_with_the_fallback),
         cmocka_unit_test(a_trial_without_a_fallback_keeps_the_new_firmware_and_says_so),
+        cmocka_unit_test(a_trial_that_the_journal_cannot_end_still_starts_what_is_there),
         cmocka_unit_test(a_boot_loader_that_knows_no_trials_starts_the_new_firmware_until_it_confirms),
         cmocka_unit_test(a_confirmed_firmware_is_not_taken_for_one_on_trial_by_the_installer),
         cmocka_unit_test(a_cut_request_after_a_confirmed_trial_does_not_bring_the_fallback),

@@ -44,6 +44,7 @@ extern "C" {
 #define ONESLOT_SETTLED_OFFSET   1160u
 #define ONESLOT_TRIES_OFFSET     1168u
 #define ONESLOT_WAITS_OFFSET     1196u
+#define ONESLOT_CHOICES_OFFSET   1224u
 #define ONESLOT_TRIAL_MAX        32u /* boots; each takes one word where INSTALLING has its marks */
 #define ONESLOT_TRIES_MAX        7u
 #define ONESLOT_WAITS_MAX        7u
@@ -168,12 +169,13 @@ enum oneslot_error oneslot_journal_marks(const struct oneslot_journal *journal, 
 
 /// What is counted in a record's last page: a word of zeros each, nothing is erased.
 enum oneslot_counter {
-    ONESLOT_COUNTER_TRIAL, ///< boots of a TRIAL record that were used up; entries of a new installer
-    ONESLOT_COUNTER_TRIES, ///< starts that wanted to write above this record
-    ONESLOT_COUNTER_WAITS, ///< starts that came to nothing and waited
+    ONESLOT_COUNTER_TRIAL,   ///< boots of a TRIAL record that were used up; entries of a new installer
+    ONESLOT_COUNTER_TRIES,   ///< starts that wanted to write above this record
+    ONESLOT_COUNTER_WAITS,   ///< starts that came to nothing and waited
+    ONESLOT_COUNTER_CHOICES, ///< ESP32: choices of the application in otadata that took no write, or came to nothing
 };
 
-/// How often was counted, 0 to ONESLOT_TRIAL_MAX, ONESLOT_TRIES_MAX or ONESLOT_WAITS_MAX.
+/// How often was counted: 0 to ONESLOT_TRIAL_MAX, of the others 0 to ONESLOT_TRIES_MAX.
 enum oneslot_error oneslot_journal_counted(const struct oneslot_journal *journal, uint32_t slot,
                                            enum oneslot_counter counter, uint32_t *counted);
 

@@ -70,7 +70,8 @@ VARIANTS = (
          "#undef ONESLOT_MARKS_OFFSET\n#define ONESLOT_MARKS_OFFSET 784u\n"
          "#undef ONESLOT_SETTLED_OFFSET\n#define ONESLOT_SETTLED_OFFSET 912u\n"
          "#undef ONESLOT_TRIES_OFFSET\n#define ONESLOT_TRIES_OFFSET 920u\n"
-         "#undef ONESLOT_WAITS_OFFSET\n#define ONESLOT_WAITS_OFFSET 948u\n#define STRIDE 976u\n"),
+         "#undef ONESLOT_WAITS_OFFSET\n#define ONESLOT_WAITS_OFFSET 948u\n"
+         "#undef ONESLOT_CHOICES_OFFSET\n#define ONESLOT_CHOICES_OFFSET 976u\n#define STRIDE 1004u\n"),
         ("    return oneslot_slot_address(journal->address, slot);\n",
          "    return journal->address + slot / 3u * ONESLOT_SECTOR_SIZE + slot % 3u * STRIDE;\n"),
         ("ONESLOT_SLOT_SIZE, ERASED, &erased)", "STRIDE, ERASED, &erased)"),
@@ -131,7 +132,7 @@ LIFE_VARIANTS = (
 )
 LIFE_ESP32_VARIANTS = (
     Variant("choice_written_for_ever", "otadata is written at each reset, however often it was in vain", "handover.c", (
-        ("    if ((trial || granted < ONESLOT_TRIAL_MAX) && tries < ONESLOT_TRIES_MAX) {\n", "    if (true) {\n"),
+        ("    if (in_vain < ONESLOT_TRIES_MAX) {\n", "    if (true) {\n"),
         ("    return waits < STARTS;\n", "    return true;\n"),
     ), ("endless", "journal")),
 )
@@ -313,7 +314,7 @@ MEMORY_VARIANTS = (
         ("    return waits < STARTS;\n", "    return true;\n"),
     ), ("failed",)),
     Variant("otadata_tried_for_ever", "otadata that takes no write is erased at every start", "handover.c", (
-        (" && tries < ONESLOT_TRIES_MAX) {\n", ") {\n"),
+        ("    if (in_vain < ONESLOT_TRIES_MAX) {\n", "    if (true) {\n"),
     ), ("failed",)),
     Variant("wait_forgotten", "the wait does not survive a reset", "install.c", (
         ("    return ONESLOT_WAIT_SECONDS << waits;\n", "    return ONESLOT_WAIT_SECONDS;\n"),
@@ -370,6 +371,9 @@ OTADATA_VARIANTS = (
     ), ("failed",)),
 )
 HANDOVER_VARIANTS = (
+    Variant("journal_stops_the_start", "a record that the journal does not take counts against otadata", "handover.c", (
+        ("ONESLOT_COUNTER_CHOICES, &in_vain);", "ONESLOT_COUNTER_TRIES, &in_vain);"),
+    ), ("failed",)),
     Variant("journal_not_settled", "the installer hands back on a seal that a cut may have left half-way",
             "handover.c", (
         ("        (void)oneslot_journal_settle(&install->journal, &install->record, &install->slot);\n", ""),
@@ -468,6 +472,12 @@ SINGLE_FAULT_VARIANTS = (
     Variant("last_word_not_missed", "the boot loader goes past the installer though the journal calls an attempt open",
             "handover.c", (
         ("    if (lacks_last_word(start->install)) {", "    if (false && lacks_last_word(start->install)) {"),
+    ), ("failed",)),
+)
+# Of files on littlefs.
+SOURCE_VARIANTS = (
+    Variant("closed_though_not_open", "a file that could not be opened is closed", "source.c", (
+        ("    source->raw = !place.file;\n", "    source->raw = !place.file;\n    source->is_file = !source->raw;\n"),
     ), ("failed",)),
 )
 # Of what the loader starts.
