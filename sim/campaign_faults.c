@@ -149,32 +149,6 @@ static uint32_t choose_sector(struct campaign_run *run, uint32_t *place) {
     return first + draw(run, sectors) * ONESLOT_SECTOR_SIZE;
 }
 
-static void wear(struct campaign_run *run, uint32_t sector) {
-    static const uint8_t kinds[] = {NOR_WEAR_ERASE,
-                                    NOR_WEAR_PROGRAM,
-                                    NOR_WEAR_ERASE | NOR_WEAR_PROGRAM,
-                                    NOR_WEAR_ERASE | NOR_WEAR_SILENT,
-                                    NOR_WEAR_ERASE | NOR_WEAR_PROGRAM | NOR_WEAR_SILENT,
-                                    0};
-    uint8_t kind = kinds[draw(run, sizeof kinds)];
-    if (kind != 0) {
-        nor_wear_out(&run->at.device.nor, sector, kind);
-    } else {
-        nor_stick(&run->at.device.nor, sector + draw(run, ONESLOT_SECTOR_SIZE), (uint8_t)(1u << draw(run, 8)));
-    }
-    case_tell(&run->at, "the sector at 0x%06x is worn (%u; 0: a bit sticks)", (unsigned)sector, kind);
-}
-
-/// Of a chip that says it has erased and has not, no engine can know better before it reads back.
-static void excuse_worn(struct campaign_run *run, uint32_t sector) {
-    struct nor *nor = &run->at.device.nor;
-    if (nor->violation == NOR_VIOLATION_SET_BIT &&
-        nor->violation_address / ONESLOT_SECTOR_SIZE == sector / ONESLOT_SECTOR_SIZE) {
-        nor->violations = 0;
-        nor->violation = NOR_VIOLATION_NONE;
-    }
-}
-
 void campaign_follow_worn(struct campaign_run *run, const struct campaign_case *which) {
     const struct campaign *campaign = run->campaign;
     uint32_t place;
@@ -190,20 +164,20 @@ void campaign_follow_worn(struct campaign_run *run, const struct campaign_case *
                  campaign->device.nor.sector[campaign->device.layout.journal / ONESLOT_SECTOR_SIZE];
     uint32_t sector = choose_sector(run, &place);
     enum sim_runs before = sim_runs(&run->at.device);
-    wear(run, sector);
+    case_wear_out(&run->at, sector);
     /* A stuck bit may have hurt what runs, or what was read back before: then there is nothing that was whole. */
     bool hurt = before != SIM_RUNS_NEITHER && sim_runs(&run->at.device) != before;
     if (!asked) {
         (void)sim_request(&run->at.device, CAMPAIGN_PATH, campaign->ask_sha256 ? campaign->sha256 : NULL);
     }
     enum sim_stop stop = case_power_on(&run->at);
-    excuse_worn(run, sector);
+    case_excuse_worn(&run->at, sector);
     if (stop == SIM_HUNG || (stop != SIM_APPLICATION && (place == 0 || (place == 2 && run->at.device.vendor)))) {
         case_broken(&run->at, CAMPAIGN_BRICK, "%s with a worn sector in %s", sim_stop_text(stop), worn_places[place]);
         return;
     }
     (void)case_resets(&run->at);
-    excuse_worn(run, sector);
+    case_excuse_worn(&run->at, sector);
     if (hurt) {
         run->at.device.bad_starts = 0;
     }
@@ -214,15 +188,6 @@ void campaign_follow_worn(struct campaign_run *run, const struct campaign_case *
 }
 
 /* Disturbed reads. */
-
-static void plan_disturbance(struct campaign_run *run, uint32_t reads) {
-    struct nor_fault fault = {.kind = draw(run, 2) ? NOR_FAULT_READ : NOR_FAULT_DISTURB,
-                              .at = run->at.device.nor.reads + draw(run, reads),
-                              .count = 1u + draw(run, 8)};
-    case_tell(&run->at, "%u reads from %u on: %s", (unsigned)fault.count, (unsigned)fault.at,
-              nor_fault_name(fault.kind));
-    nor_plan(&run->at.device.nor, fault);
-}
 
 /// Nothing is asked for: what runs stays, and is not written.
 static void disturb_at_rest(struct campaign_run *run) {
@@ -236,7 +201,7 @@ static void disturb_at_rest(struct campaign_run *run) {
     if (!stays_new(run, 1)) {
         return;
     }
-    plan_disturbance(run, run->at.device.nor.reads - before);
+    case_disturb(&run->at, run->at.device.nor.reads - before);
     (void)case_power_on(&run->at);
     run->at.result->fault_hit = run->at.device.nor.fault_hit;
     run->at.device.nor.faults = 0;
@@ -260,7 +225,7 @@ void campaign_follow_disturb(struct campaign_run *run, const struct campaign_cas
     } else {
         case_start(&run->at, &campaign->requested);
     }
-    plan_disturbance(run, campaign->upgrade_reads);
+    case_disturb(&run->at, campaign->upgrade_reads);
     (void)case_power_on(&run->at);
     run->at.result->fault_hit = run->at.device.nor.fault_hit;
     run->at.device.nor.faults = 0;
@@ -295,14 +260,7 @@ static uint32_t choose_byte(struct campaign_run *run, bool *of_firmware, bool *o
     if (place == 6 && device->vendor) {
         return layout->otadata + draw(run, 2) * ONESLOT_SECTOR_SIZE + draw(run, 32);
     }
-    struct oneslot_flash flash = nor_flash(&device->nor);
-    struct oneslot_journal journal = {&flash, layout->journal};
-    struct oneslot_record record;
-    uint32_t slot = 0;
-    if (place < 3 && oneslot_journal_load(&journal, &record, &slot) == ONESLOT_ERROR_NONE) {
-        return layout->journal + slot * ONESLOT_SLOT_SIZE + draw(run, ONESLOT_CLAIM_OFFSET);
-    }
-    return layout->journal + draw(run, ONESLOT_JOURNAL_SECTORS * ONESLOT_SECTOR_SIZE);
+    return case_journal_byte(&run->at, place < 3);
 }
 
 /// The upgrade was over; its file may be there still or not.

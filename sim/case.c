@@ -201,3 +201,51 @@ void case_close(struct sim_case *run) {
     }
     sim_device_discard(&run->device);
 }
+
+/* What chips do. */
+
+void case_wear_out(struct sim_case *run, uint32_t sector) {
+    static const uint8_t kinds[] = {NOR_WEAR_ERASE,
+                                    NOR_WEAR_PROGRAM,
+                                    NOR_WEAR_ERASE | NOR_WEAR_PROGRAM,
+                                    NOR_WEAR_ERASE | NOR_WEAR_SILENT,
+                                    NOR_WEAR_ERASE | NOR_WEAR_PROGRAM | NOR_WEAR_SILENT,
+                                    0};
+    uint8_t kind = kinds[nor_random_below(&run->random, sizeof kinds)];
+    if (kind != 0) {
+        nor_wear_out(&run->device.nor, sector, kind);
+    } else {
+        uint32_t at = nor_random_below(&run->random, ONESLOT_SECTOR_SIZE);
+        nor_stick(&run->device.nor, sector + at, (uint8_t)(1u << nor_random_below(&run->random, 8)));
+    }
+    case_tell(run, "the sector at 0x%06x is worn (%u; 0: a bit sticks)", (unsigned)sector, kind);
+}
+
+void case_excuse_worn(struct sim_case *run, uint32_t sector) {
+    struct nor *nor = &run->device.nor;
+    if (nor->violation == NOR_VIOLATION_SET_BIT &&
+        nor->violation_address / ONESLOT_SECTOR_SIZE == sector / ONESLOT_SECTOR_SIZE) {
+        nor->violations = 0;
+        nor->violation = NOR_VIOLATION_NONE;
+    }
+}
+
+void case_disturb(struct sim_case *run, uint32_t reads) {
+    bool fails = nor_random_below(&run->random, 2) != 0;
+    struct nor_fault fault = {.kind = fails ? NOR_FAULT_READ : NOR_FAULT_DISTURB};
+    fault.at = run->device.nor.reads + nor_random_below(&run->random, reads);
+    fault.count = 1u + nor_random_below(&run->random, 8);
+    case_tell(run, "%u reads from %u on: %s", (unsigned)fault.count, (unsigned)fault.at, nor_fault_name(fault.kind));
+    nor_plan(&run->device.nor, fault);
+}
+
+uint32_t case_journal_byte(struct sim_case *run, bool newest) {
+    struct oneslot_flash flash = nor_flash(&run->device.nor);
+    struct oneslot_journal journal = {&flash, run->device.layout.journal};
+    struct oneslot_record record;
+    uint32_t slot = 0;
+    if (newest && oneslot_journal_load(&journal, &record, &slot) == ONESLOT_ERROR_NONE) {
+        return oneslot_slot_address(journal.address, slot) + nor_random_below(&run->random, ONESLOT_CLAIM_OFFSET);
+    }
+    return journal.address + nor_random_below(&run->random, ONESLOT_JOURNAL_SECTORS * ONESLOT_SECTOR_SIZE);
+}

@@ -53,6 +53,17 @@ enum sim_stop case_power_on(struct sim_case *run);
 /// CASE_RESETS resets in a row, whatever they lead to.
 enum sim_stop case_resets(struct sim_case *run);
 
+/* What chips do. */
+
+/// The sector can no longer be erased or programmed, or has a bit that sticks.
+void case_wear_out(struct sim_case *run, uint32_t sector);
+/// Of a chip that says it has erased and has not, no engine can know better before it reads back.
+void case_excuse_worn(struct sim_case *run, uint32_t sector);
+/// Some reads in a row, among the next so many, fail or return wrong bits.
+void case_disturb(struct sim_case *run, uint32_t reads);
+/// The address of a byte of the journal; of its newest record.
+uint32_t case_journal_byte(struct sim_case *run, bool newest);
+
 /* What must hold. These return false, and have noted why, where it does not. */
 
 bool case_check_started(struct sim_case *run, enum sim_stop stop);
