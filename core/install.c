@@ -412,10 +412,10 @@ static enum oneslot_error begin(struct oneslot_install *install, const struct at
         record->deed_outcome = record->outcome;
         record->deed_detail = record->detail;
     }
-    if ((attempt->flags & ONESLOT_REQUEST_FALLBACK) != 0) {
+    if ((attempt->flags & ONESLOT_REQUEST_FALLBACK) != 0 && !same_digest(record->installed, install->image.sha256)) {
         memcpy(record->rejected, record->installed, sizeof record->rejected);
     } else if (same_digest(record->rejected, install->image.sha256)) {
-        memset(record->rejected, 0, sizeof record->rejected); // a person asks for it again
+        memset(record->rejected, 0, sizeof record->rejected); // a person asks for it again, or wants it back
     }
     // Another file with the image that was begun goes on with it as it was asked for.
     if (record->state != ONESLOT_STATE_INSTALLING || !same_digest(record->attempted, install->image.sha256)) {

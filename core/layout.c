@@ -24,11 +24,15 @@ bool oneslot_layout_valid(const struct oneslot_layout *layout) {
 }
 
 enum oneslot_error oneslot_layout_read(const struct oneslot_flash *flash, struct oneslot_layout *layout) {
-    enum oneslot_error error = oneslot_flash_read(flash, ONESLOT_LAYOUT_ADDRESS, layout, sizeof *layout);
-    if (error != ONESLOT_ERROR_NONE) {
-        return error;
+    struct oneslot_layout found; // what is known already stays, whatever a reading comes to
+    enum oneslot_error error = oneslot_flash_read(flash, ONESLOT_LAYOUT_ADDRESS, &found, sizeof found);
+    if (error == ONESLOT_ERROR_NONE && !oneslot_layout_valid(&found)) {
+        error = ONESLOT_ERROR_NO_LAYOUT;
     }
-    return oneslot_layout_valid(layout) ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_NO_LAYOUT;
+    if (error == ONESLOT_ERROR_NONE) {
+        *layout = found;
+    }
+    return error;
 }
 
 void oneslot_layout_seal(struct oneslot_layout *layout) {

@@ -51,7 +51,7 @@ static enum oneslot_error read_watch(const struct oneslot_flash *flash, struct o
 enum oneslot_error oneslot_layout_from_table(const struct oneslot_flash *flash, struct oneslot_layout *layout,
                                              uint8_t *working) {
     struct oneslot_map *map = (struct oneslot_map *)(void *)(working + ONESLOT_MAP_BYTES);
-    memset(layout, 0, sizeof *layout);
+    struct oneslot_layout found = {0}; // what is known already stays, whatever a reading comes to
     enum oneslot_error error = oneslot_map_read(map, flash, ONESLOT_TABLE_ADDRESS, working);
     if (error != ONESLOT_ERROR_NONE) {
         return error;
@@ -65,15 +65,18 @@ enum oneslot_error oneslot_layout_from_table(const struct oneslot_flash *flash, 
     if (!application || !installer || !otadata || !journal || !settings || !has_one_slot(map)) {
         return ONESLOT_ERROR_NO_LAYOUT;
     }
-    layout->flash_size = flash->size;
-    layout->application = application->address;
-    layout->firmware = application->address + application->size;
-    layout->installer = installer->address;
-    layout->otadata = otadata->address;
-    layout->journal = journal->address;
-    layout->settings = settings->address;
-    layout->map = ONESLOT_TABLE_ADDRESS;
-    error = read_watch(flash, layout, working);
-    oneslot_layout_seal(layout);
+    found.flash_size = flash->size;
+    found.application = application->address;
+    found.firmware = application->address + application->size;
+    found.installer = installer->address;
+    found.otadata = otadata->address;
+    found.journal = journal->address;
+    found.settings = settings->address;
+    found.map = ONESLOT_TABLE_ADDRESS;
+    error = read_watch(flash, &found, working);
+    if (error == ONESLOT_ERROR_NONE) {
+        oneslot_layout_seal(&found);
+        *layout = found;
+    }
     return error;
 }

@@ -54,6 +54,9 @@ static const char HELP[] =
     "confirmed\n"
     "                      and not, an older version, a forged package, a new installer; packages are made for it\n"
     "  --key KEY.pem       signs them (one that is made for it)\n"
+    "  --lives N           N lives of a device instead: calls, trials, confirmations, files at the watch path, new\n"
+    "                      installers, files removed, renamed and replaced, mixed at random with power cuts, disturbed\n"
+    "                      reads, worn and rotting sectors of the journal\n"
     "  --replay CASE       one case alone, step by step, by the name that a failure was given\n"
     "\n"
     "Exit status: 0 all promises kept, 1 a promise broken or no upgrade possible, 2 wrong command line.\n";
@@ -72,6 +75,7 @@ enum option_code {
     OPTION_JSON,
     OPTION_REPORT,
     OPTION_STORIES,
+    OPTION_LIVES,
     OPTION_KEY,
     OPTION_REPLAY
 };
@@ -90,6 +94,7 @@ static const struct option OPTIONS[] = {
     {"json", optional_argument, NULL, OPTION_JSON},
     {"report", required_argument, NULL, OPTION_REPORT},
     {"stories", no_argument, NULL, OPTION_STORIES},
+    {"lives", required_argument, NULL, OPTION_LIVES},
     {"key", required_argument, NULL, OPTION_KEY},
     {"replay", required_argument, NULL, OPTION_REPLAY},
     {"help", no_argument, NULL, 'h'},
@@ -108,6 +113,7 @@ struct prove {
     const char *replay;
     const char *key;
     bool stories;
+    uint32_t lives;
     bool json;
     bool help;
     uint8_t *old_bytes; ///< as it would lie in flash from address 0 on
@@ -137,7 +143,8 @@ static void count_faults(struct campaign_settings *settings) {
 }
 
 /// Takes an option with a number. Returns false when it is none.
-static bool take_number(struct campaign_settings *settings, int option) {
+static bool take_number(struct prove *prove, int option) {
+    struct campaign_settings *settings = &prove->settings;
     uint64_t number;
     if (!number_parse(optarg, option == OPTION_SEED ? UINT64_MAX : 100000000u, &number))
         return false;
@@ -150,6 +157,9 @@ static bool take_number(struct campaign_settings *settings, int option) {
         return true;
     case OPTION_STEP:
         settings->step = (uint32_t)number;
+        return number > 0;
+    case OPTION_LIVES:
+        prove->lives = (uint32_t)number;
         return number > 0;
     case OPTION_JOBS:
         settings->jobs = (uint32_t)number;
@@ -226,14 +236,18 @@ static int take_options(struct prove *prove, int argc, char **argv) {
         case '?':
             return TOOL_USAGE;
         default:
-            if (!take_number(&prove->settings, option))
+            if (!take_number(prove, option))
                 return tool_usage("prove", "\"%s\" is not a number in range", optarg);
         }
     }
     if (prove->json_path && strcmp(prove->json_path, "-") == 0)
         prove->json_path = NULL;
-    if (prove->stories ? prove->report_path != NULL || prove->settings.sha256 : prove->key != NULL)
-        return tool_usage("prove", "--key goes with --stories; --sha256 and --report do not");
+    if (prove->stories && prove->lives > 0)
+        return tool_usage("prove", "give --stories or --lives, one at a time");
+    if (prove->lives > 0 ? prove->report_path || prove->settings.sha256 || prove->key
+        : prove->stories ? prove->report_path || prove->settings.sha256
+                         : prove->key != NULL)
+        return tool_usage("prove", "--key goes with --stories; --sha256 and --report with neither --stories nor --lives");
     if (argc - optind != 2)
         return tool_usage("prove", "give the old and the new firmware");
     if (prove->settings.chains == UINT32_MAX)
@@ -602,6 +616,7 @@ static int tell_stories(const struct prove *prove) {
                                                  .new_path = prove->new_path,
                                                  .key = prove->key,
                                                  .replay = prove->replay,
+                                                 .lives = prove->lives,
                                                  .json_path = prove->json_path,
                                                  .json = prove->json,
                                                  .progress = shows_progress()});
@@ -613,7 +628,7 @@ static int run(struct prove *prove) {
     int status = claim_reports(prove);
     if (status != TOOL_OK)
         return status;
-    if (prove->stories)
+    if (prove->stories || prove->lives > 0)
         return tell_stories(prove);
     return prove->replay ? replay(prove) : run_campaign(prove);
 }

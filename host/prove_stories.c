@@ -11,6 +11,7 @@
 #include "host/json.h"
 #include "host/output.h"
 #include "host/pack/kit.h"
+#include "host/prove_lives.h"
 #include "host/terminal.h"
 #include "host/tool.h"
 
@@ -21,6 +22,8 @@ struct stories {
     const struct prove_stories *prove;
     struct story_settings settings;
     struct kit kit;
+    struct kit_image old_image;
+    struct kit_image new_image;
     uint8_t *installer; ///< the new one
     bool possible[STORY_COUNT];
     struct story_report report[STORY_COUNT];
@@ -94,11 +97,11 @@ static int make_parts(struct stories *stories) {
         return tool_fail(prove->json, ONESLOT_ERROR_NONE, "the system gives no random numbers");
     }
     bool esp32 = campaign->provision.chip != NULL;
-    struct kit_image old_image = image_of(&old_firmware);
-    struct kit_image new_image = image_of(&settings->new_firmware);
+    stories->old_image = image_of(&old_firmware);
+    stories->new_image = image_of(&settings->new_firmware);
     if (!key_make(&stories->kit.stranger) ||
         (!esp32 && !add_installers(stories, embedded_installer, embedded_installer_end)) ||
-        !kit_create(&stories->kit, &old_image, &new_image, &old_image, settings))
+        !kit_create(&stories->kit, &stories->old_image, &stories->new_image, &stories->old_image, settings))
         return tool_fail(prove->json, ONESLOT_ERROR_NONE, "the packages could not be made");
     return TOOL_OK;
 }
@@ -306,7 +309,9 @@ int prove_stories(const struct prove_stories *prove) {
         abort();
     stories->prove = prove;
     int status = make_parts(stories);
-    if (status == TOOL_OK)
+    if (status == TOOL_OK && prove->lives > 0)
+        status = prove_lives(prove, &stories->settings, &stories->old_image, &stories->new_image);
+    else if (status == TOOL_OK)
         status = prove->replay ? replay(stories) : live_all(stories);
     kit_free(&stories->kit);
     free(stories->installer);

@@ -1,5 +1,6 @@
 /*
- * oneslot prove --stories: the lives of a device with signed packages, trials, a new installer.
+ * oneslot prove --stories: the lives of a device with signed packages, trials, a new installer; and what --lives
+ * (prove_lives.h) has in common with it.
  */
 #ifndef ONESLOT_HOST_PROVE_STORIES_H
 #define ONESLOT_HOST_PROVE_STORIES_H
@@ -29,7 +30,8 @@ struct prove_stories {
     const char *old_path;
     const char *new_path;
     const char *key;    ///< a private key; NULL: one is made
-    const char *replay; ///< "STORY:CASE"; NULL: all stories
+    const char *replay; ///< "STORY:CASE", or the name of a life; NULL: all
+    uint32_t lives;     ///< lives instead of stories; 0: none
     const char *json_path;
     bool json;
     bool progress; ///< shown on standard error

@@ -83,30 +83,26 @@ static void take_row(struct table *table, const uint8_t *row) {
 }
 
 /// Whether the MD5 row is right for the rows before it.
-static bool md5_right(const struct bootloader *bootloader, uint32_t rows, const uint8_t *row) {
+static bool md5_right(const uint8_t *rows, const uint8_t *row) {
     br_md5_context md5;
     uint8_t digest[16];
     br_md5_init(&md5);
-    for (uint32_t i = 0; i < rows; i++) {
-        uint32_t bytes[ROW_SIZE / 4u];
-        if (!get(bootloader, BOOTLOADER_TABLE + i * ROW_SIZE, bytes, ROW_SIZE)) {
-            return false;
-        }
-        br_md5_update(&md5, bytes, ROW_SIZE);
-    }
+    br_md5_update(&md5, rows, (size_t)(row - rows));
     br_md5_out(&md5, digest);
     return same(row + 16, digest, sizeof digest);
 }
 
 static bool read_table(const struct bootloader *bootloader, struct table *table) {
+    // What is proven is what is used: the table is read once.
+    uint32_t words[ROWS * ROW_SIZE / 4u] = {0};
+    const uint8_t *rows = (const uint8_t *)words;
     bool proven = false;
     *table = (struct table){.slots = 0};
+    if (!get(bootloader, BOOTLOADER_TABLE, words, sizeof words)) {
+        return false;
+    }
     for (uint32_t i = 0; i < ROWS; i++) {
-        uint32_t words[ROW_SIZE / 4u] = {0};
-        const uint8_t *row = (const uint8_t *)words;
-        if (!get(bootloader, BOOTLOADER_TABLE + i * ROW_SIZE, words, ROW_SIZE)) {
-            return false;
-        }
+        const uint8_t *row = rows + (size_t)i * ROW_SIZE;
         uint32_t magic = half_of(row);
         if (magic == 0x50aa) {
             struct place place = {word_of(row + 4), word_of(row + 8)};
@@ -114,7 +110,7 @@ static bool read_table(const struct bootloader *bootloader, struct table *table)
                 return false;
             }
             take_row(table, row);
-        } else if (magic == 0xebeb && !proven && md5_right(bootloader, i, row)) {
+        } else if (magic == 0xebeb && !proven && md5_right(rows, row)) {
             proven = true;
         } else {
             return i > 0 && magic == 0xffff && row[2] == 0xff && row[3] == 0xff;

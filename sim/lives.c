@@ -68,6 +68,10 @@ struct life {
     int runs;         ///< number of the firmware that runs
     bool trial;       ///< a firmware is on trial
     uint32_t back;    ///< paths that may be its fallback's, a bit each; what they hold may change
+    uint32_t left;    ///< boots of the trial that are left
+    bool sure;        ///< of it: nothing went wrong since it was asked for
+    uint32_t asked;   ///< path that was asked for last; PATHS: nothing is sure
+    uint32_t source;  ///< path of the file that what runs was made of; PATHS: nothing is sure
     uint32_t pending; ///< firmwares that something which was disturbed may yet install, a bit each
     uint32_t failed;  ///< firmwares of which a trial failed, a bit each
     uint32_t watched; ///< what the watch has surely seen, as bit_of_file() has it
@@ -286,11 +290,88 @@ static void note_way_back(struct life *life, const struct deed *deed, bool cut, 
     }
 }
 
+static bool is_request(const struct deed *deed) {
+    return deed->what == LIVES_CALL || deed->what == LIVES_TRIAL || deed->what == LIVES_BAD;
+}
+
 /// Whether the installer has had time to look at the watch path.
 static bool has_looked(const struct life *life, const struct deed *deed, const struct trouble *trouble) {
     bool told = deed->what == LIVES_RESTART || deed->what == LIVES_WATCH;
     bool entered = !life->at.device.vendor || (told && !trouble->any);
-    return entered && !trouble->reads && !life->trial && life->pending == 0;
+    bool asked = is_request(deed) || deed->what == LIVES_INSTALLER; // then that is all it does
+    return entered && !asked && !trouble->reads && !life->trial && life->pending == 0;
+}
+
+/// A trial that nobody confirms ends after its boots. What must run at this start as long as nothing goes wrong.
+static int count_boot(struct life *life, const struct deed *deed) {
+    if (!life->trial || !life->sure || deed->what == LIVES_CONFIRM) {
+        return deed->must;
+    }
+    if (life->left > 0) {
+        life->left--;
+        return life->runs;
+    }
+    for (uint32_t i = 0; i < PATHS; i++) {
+        if (life->back == 1u << i && firmware_of(life->file[i]) != NO_FIRMWARE) {
+            return firmware_of(life->file[i]);
+        }
+    }
+    return life->runs;
+}
+
+/// What a person asked for last stays the journal's word, whatever the device does by itself.
+static bool check_words(struct life *life, const struct deed *deed, const struct oneslot_record *record) {
+    if (life->asked == PATHS) {
+        return true;
+    }
+    if (strncmp(record->path, paths[life->asked], sizeof record->path) != 0) {
+        return case_broken(&life->at, CAMPAIGN_JOURNAL, "%s was asked for last, and the journal says %.40s",
+                           paths[life->asked], record->path);
+    }
+    bool refused = record->state == ONESLOT_STATE_FAILED && record->outcome != ONESLOT_ERROR_NONE;
+    return deed->what != LIVES_BAD || life->trial || refused ||
+           case_broken(&life->at, CAMPAIGN_JOURNAL, "what is no firmware was asked for, and the journal says \"%s\"",
+                       oneslot_error_text((enum oneslot_error)record->outcome));
+}
+
+/// Keeps what a person asked for last, and the file that what runs was made of.
+static void note_request(struct life *life, const struct deed *deed, int before, bool calm) {
+    bool request = is_request(deed) && !life->trial;
+    bool other = deed->what == LIVES_CANCEL || deed->what == LIVES_INSTALLER || deed->what == LIVES_WATCH;
+    life->asked = request && calm ? deed->path : request || other || before != life->runs ? PATHS : life->asked;
+    bool installs = request || (deed->what == LIVES_WATCH && !life->trial);
+    if (installs && calm && deed->what != LIVES_BAD && deed->must == life->runs) {
+        life->source = deed->what == LIVES_WATCH ? WATCH : deed->path;
+    } else if (installs ? deed->what != LIVES_BAD || !calm : before != life->runs) {
+        life->source = PATHS;
+    }
+    if (deed->files && (life->source == deed->path || (life->source == deed->other && deed->what != LIVES_WATCH))) {
+        life->source = PATHS;
+    }
+}
+
+/// Keeps how it stands with trials and with the watch.
+static void note_state(struct life *life, const struct deed *deed, const struct trouble *trouble, int before,
+                       uint32_t may, const struct oneslot_record *record) {
+    bool open = record->state == ONESLOT_STATE_REQUESTED || record->state == ONESLOT_STATE_INSTALLING;
+    bool trial = record->state == ONESLOT_STATE_TRIAL;
+    life->lay |= bit_of_file(life->file[WATCH]);
+    if (!open && has_looked(life, deed, trouble)) {
+        life->watched |= bit_of_file(life->file[WATCH]);
+    }
+    if (deed->what == LIVES_TRIAL && !life->trial) {
+        life->left = deed->boots - 1u;
+        life->sure = life->pending == 0;
+    }
+    life->sure = life->sure && !trouble->any;
+    life->pending = open ? life->pending | may : 0;
+    life->trial = trial;
+    if (!trial && !open) {
+        if (record->outcome == ONESLOT_ERROR_TRIAL_EXPIRED || record->outcome == ONESLOT_ERROR_NO_FALLBACK) {
+            life->failed |= deed->may | bit_of(before);
+        }
+        life->back = 0;
+    }
 }
 
 /// What runs is what the deed allows, and the journal knows it.
@@ -308,10 +389,10 @@ static bool look(struct life *life, const struct deed *deed, const struct troubl
                                                        : content_names[number + 1u],
                            (unsigned)may);
     }
-    if (!trouble->any && life->worn == 0 && life->pending == 0 && deed->must != NO_FIRMWARE &&
-        (int)number != deed->must) {
-        return case_broken(&life->at, CAMPAIGN_WRONG, "firmware %u runs, it had to be %d", (unsigned)number,
-                           deed->must);
+    bool calm = !trouble->any && life->worn == 0 && life->pending == 0;
+    int must = count_boot(life, deed);
+    if (calm && must != NO_FIRMWARE && (int)number != must) {
+        return case_broken(&life->at, CAMPAIGN_WRONG, "firmware %u runs, it had to be %d", (unsigned)number, must);
     }
     int before = life->runs;
     life->runs = (int)number;
@@ -324,22 +405,12 @@ static bool look(struct life *life, const struct deed *deed, const struct troubl
     }
     case_tell(&life->at, "    firmware %u, state %u, \"%s\"", (unsigned)number, record.state,
               oneslot_error_text((enum oneslot_error)record.outcome));
-    if (life->worn == 0 && !trouble->reads && !check_journal(life, &record)) {
+    note_request(life, deed, before, calm);
+    if ((life->worn == 0 && !trouble->reads && !check_journal(life, &record)) ||
+        (calm && !check_words(life, deed, &record))) {
         return false;
     }
-    bool open = record.state == ONESLOT_STATE_REQUESTED || record.state == ONESLOT_STATE_INSTALLING;
-    life->lay |= bit_of_file(life->file[WATCH]);
-    if (!open && has_looked(life, deed, trouble)) {
-        life->watched |= bit_of_file(life->file[WATCH]);
-    }
-    life->pending = open ? life->pending | may : 0;
-    life->trial = record.state == ONESLOT_STATE_TRIAL;
-    if (!life->trial && !open) {
-        if (record.outcome == ONESLOT_ERROR_TRIAL_EXPIRED || record.outcome == ONESLOT_ERROR_NO_FALLBACK) {
-            life->failed |= deed->may | bit_of(before);
-        }
-        life->back = 0;
-    }
+    note_state(life, deed, trouble, before, may, &record);
     return true;
 }
 
@@ -486,9 +557,12 @@ static bool choose(struct life *life, enum lives_deed what, struct deed *deed) {
         deed->may = bit_of(firmware);
         deed->must = busy ? NO_FIRMWARE : what == LIVES_CANCEL ? life->runs : firmware;
         if (what == LIVES_TRIAL) {
-            deed->other = choose_firmware(life);
+            deed->other = draw(life, 8) == 0 ? draw(life, PATHS) : choose_firmware(life);
             deed->boots = 1u + draw(life, 3);
-            deed->may |= bit_of(firmware_of(life->file[deed->other]));
+            int back = firmware_of(life->file[deed->other]);
+            deed->may |= bit_of(back);
+            // A trial that could not be ended does not begin.
+            deed->must = !busy && back == NO_FIRMWARE ? life->runs : deed->must;
         }
         break;
     }
@@ -553,12 +627,36 @@ static bool live_a_deed(struct life *life) {
     return do_deed(life, deed, false);
 }
 
+/// A bit of the application flips while the file that it was made of is there.
+static bool be_mended(struct life *life) {
+    struct sim_device *device = &life->at.device;
+    if (life->source == PATHS || firmware_of(life->file[life->source]) != life->runs || life->trial ||
+        life->worn != 0 || life->pending != 0) {
+        return true;
+    }
+    uint32_t address = device->vendor ? device->layout.application + 0x1000u : device->layout.displaced + 0x200u;
+    nor_rot(&device->nor, address, 4);
+    if (sim_application_whole(device)) {
+        nor_rot(&device->nor, address, 4); // no checksum covers it
+        return true;
+    }
+    case_tell(&life->at, "a bit of the application flips at 0x%06x; %s is there", (unsigned)address,
+              paths[life->source]);
+    if (life->report) {
+        life->report->mended++;
+    }
+    struct deed deed = make_deed(LIVES_RESTART);
+    deed.must = life->runs;
+    return do_deed(life, deed, true);
+}
+
 static void live(struct life *life) {
     uint32_t deeds = DEEDS_LEAST + draw(life, DEEDS_MORE);
     bool well = true;
     for (uint32_t i = 0; i < deeds && well; i++) {
         well = live_a_deed(life);
     }
+    well = well && be_mended(life);
     // And left alone in the end.
     for (uint32_t i = 0; i < 2 && well; i++) {
         well = do_deed(life, make_deed(LIVES_RESTART), true);
@@ -584,7 +682,8 @@ static void live(struct life *life) {
 static void follow(const struct lives *lives, uint32_t number, struct campaign_result *result,
                    struct lives_report *report, FILE *trace) {
     const struct campaign_case which = {CAMPAIGN_CHAIN, number, NOR_BEFORE};
-    struct life life = {.lives = lives, .report = report, .watched = 1u << CONTENT_NONE};
+    struct life life = {
+        .lives = lives, .report = report, .watched = 1u << CONTENT_NONE, .asked = PATHS, .source = PATHS};
     for (uint32_t i = 0; i < PATHS; i++) {
         life.file[i] = lives->content[at_first[i]].bytes ? at_first[i] : CONTENT_NONE;
     }
@@ -694,7 +793,10 @@ static bool open_lives(struct lives *lives, const struct lives_settings *setting
     }
     free(flash);
     if (error != ONESLOT_ERROR_NONE) {
-        snprintf(message, MESSAGE_SIZE, "the flash cannot be made: %s", oneslot_error_text(error));
+        snprintf(message, MESSAGE_SIZE, "the flash cannot be made: %s",
+                 error == ONESLOT_ERROR_FS_CORRUPT ? "its file system does not hold both firmwares and a package; a "
+                                                     "larger flash size (--flash-size) does"
+                                                   : oneslot_error_text(error));
         return false;
     }
     equip(lives);
@@ -754,6 +856,7 @@ static void add_sum(void *context, const void *sum) {
     work->report->disturbed += report->disturbed;
     work->report->worn += report->worn;
     work->report->rotten += report->rotten;
+    work->report->mended += report->mended;
 }
 
 bool lives_run(const struct lives_settings *settings, struct lives_report *report, char *message) {

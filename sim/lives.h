@@ -65,6 +65,7 @@ struct lives_report {
     uint64_t disturbed;
     uint64_t worn;
     uint64_t rotten;
+    uint64_t mended; ///< applications that were damaged and put right
 };
 
 /// Runs them. Returns false when the flash cannot be made or not even one upgrade goes well; `message` (160 bytes) says

@@ -67,9 +67,9 @@ int main(int argc, char **argv) {
     if (campaign_failures(&report.campaign) > 0) {
         return 1;
     }
-    printf("kept: %llu lives, %llu cuts, %llu upgrades, %llu disturbed, %llu worn, %llu rotten, %.0f s\n",
+    printf("kept: %llu lives, %llu cuts, %llu upgrades, %llu disturbed, %llu worn, %llu rotten, %llu mended, %.0f s\n",
            (unsigned long long)report.campaign.cases, (unsigned long long)report.campaign.cuts,
            (unsigned long long)report.upgrades, (unsigned long long)report.disturbed, (unsigned long long)report.worn,
-           (unsigned long long)report.rotten, report.campaign.seconds);
+           (unsigned long long)report.rotten, (unsigned long long)report.mended, report.campaign.seconds);
     return 0;
 }
