@@ -294,6 +294,12 @@ static bool is_request(const struct deed *deed) {
     return deed->what == LIVES_CALL || deed->what == LIVES_TRIAL || deed->what == LIVES_BAD;
 }
 
+/// What the watch would install at the next start by itself.
+static bool watch_is_pending(const struct life *life) {
+    enum content content = life->file[WATCH];
+    return content != CONTENT_NONE && (life->watched & bit_of_file(content)) == 0;
+}
+
 /// Whether the installer has had time to look at the watch path.
 static bool has_looked(const struct life *life, const struct deed *deed, const struct trouble *trouble) {
     bool told = deed->what == LIVES_RESTART || deed->what == LIVES_WATCH;
@@ -335,14 +341,21 @@ static bool check_words(struct life *life, const struct deed *deed, const struct
 }
 
 /// Keeps what a person asked for last, and the file that what runs was made of.
-static void note_request(struct life *life, const struct deed *deed, int before, bool calm) {
+static void note_request(struct life *life, const struct deed *deed, const struct oneslot_record *record, int before,
+                         bool calm) {
     bool request = is_request(deed) && !life->trial;
     bool other = deed->what == LIVES_CANCEL || deed->what == LIVES_INSTALLER || deed->what == LIVES_WATCH;
     life->asked = request && calm ? deed->path : request || other || before != life->runs ? PATHS : life->asked;
-    bool installs = request || (deed->what == LIVES_WATCH && !life->trial);
-    if (installs && calm && deed->what != LIVES_BAD && deed->must == life->runs) {
-        life->source = deed->what == LIVES_WATCH ? WATCH : deed->path;
-    } else if (installs ? deed->what != LIVES_BAD || !calm : before != life->runs) {
+    if (!calm && watch_is_pending(life)) {
+        life->asked = PATHS;
+    }
+    bool installs = (request && deed->what != LIVES_BAD) || (deed->what == LIVES_WATCH && !life->trial);
+    uint32_t path = deed->what == LIVES_WATCH ? WATCH : deed->path;
+    bool done = record->state == ONESLOT_STATE_TRIAL ||
+                (record->state == ONESLOT_STATE_DONE && record->outcome == ONESLOT_ERROR_NONE);
+    if (installs && calm && done && deed->must == life->runs) {
+        life->source = path;
+    } else if (!calm || life->trial || before != life->runs) { // it may have been put back
         life->source = PATHS;
     }
     if (deed->files && (life->source == deed->path || (life->source == deed->other && deed->what != LIVES_WATCH))) {
@@ -405,7 +418,7 @@ static bool look(struct life *life, const struct deed *deed, const struct troubl
     }
     case_tell(&life->at, "    firmware %u, state %u, \"%s\"", (unsigned)number, record.state,
               oneslot_error_text((enum oneslot_error)record.outcome));
-    note_request(life, deed, before, calm);
+    note_request(life, deed, &record, before, calm);
     if ((life->worn == 0 && !trouble->reads && !check_journal(life, &record)) ||
         (calm && !check_words(life, deed, &record))) {
         return false;
@@ -533,12 +546,6 @@ static bool do_deed(struct life *life, struct deed deed, bool calm) {
 
 static struct deed make_deed(enum lives_deed what) {
     return (struct deed){.what = what, .must = NO_FIRMWARE};
-}
-
-/// What the watch would install at the next start by itself.
-static bool watch_is_pending(const struct life *life) {
-    enum content content = life->file[WATCH];
-    return content != CONTENT_NONE && (life->watched & bit_of_file(content)) == 0;
 }
 
 /// Returns false when it cannot be done now.
