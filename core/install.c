@@ -9,6 +9,9 @@
 #define REWRITES 1
 /// How often what was proven or found wanting is looked at before it decides anything.
 #define LOOKS 2u
+
+/// The same of a file at the watch path, which an older one may be.
+#define WATCH_LOOKS 3u
 /// Starts that a trial's way back is tried, or that an application which is whole is not started, before that is final.
 #define STARTS 3u
 /// Doublings of the wait where no record can be read.
@@ -267,6 +270,39 @@ static enum condition look_at_application(struct oneslot_install *install) {
     return waits < STARTS ? CONDITION_WHOLE : CONDITION_REFUSED;
 }
 
+/* The watch */
+
+static bool is_missing(enum oneslot_error error) {
+    return error == ONESLOT_ERROR_FILE_MISSING || error == ONESLOT_ERROR_FS_MISSING ||
+           error == ONESLOT_ERROR_FILE_EMPTY;
+}
+
+/// What lies at the watch path: install->image.sha256 where it can be told, and whether it is whole. What has no digest
+/// is read again.
+static enum oneslot_error look_at_watch(struct oneslot_install *install) {
+    enum oneslot_error error = ONESLOT_ERROR_NONE;
+    for (uint32_t look = 0; look < WATCH_LOOKS; look++) {
+        take_path(install, install->config.watch);
+        error = prove(install, &(struct demand){0});
+        if (error == ONESLOT_ERROR_NONE) {
+            oneslot_source_close(&install->source);
+        }
+        if (is_missing(error) || !is_zero(install->image.sha256, sizeof install->image.sha256)) {
+            break;
+        }
+    }
+    return error;
+}
+
+/// Whether the journal still says what it said when this start began: one reading decides nothing.
+static bool is_newest(struct oneslot_install *install) {
+    struct oneslot_record *again = (struct oneslot_record *)(void *)install->buffer;
+    uint32_t slot = ONESLOT_SLOTS;
+    bool firm;
+    enum oneslot_error error = oneslot_journal_look(&install->journal, again, &slot, &firm);
+    return slot == install->slot && (error == ONESLOT_ERROR_NONE || error == ONESLOT_ERROR_JOURNAL_EMPTY);
+}
+
 /* The end of an installation */
 
 /// What lies at the watch path when something else was installed is older than that: it is not installed by itself.
@@ -275,10 +311,7 @@ static void pass_by_watch(struct oneslot_install *install) {
         return;
     }
     oneslot_source_close(&install->source);
-    take_path(install, install->config.watch);
-    if (prove(install, &(struct demand){0}) == ONESLOT_ERROR_NONE) {
-        oneslot_source_close(&install->source);
-    }
+    (void)look_at_watch(install);
     if (!is_zero(install->image.sha256, sizeof install->image.sha256)) {
         memcpy(install->record.watched, install->image.sha256, sizeof install->record.watched);
     }
@@ -738,28 +771,27 @@ static enum oneslot_error refuse_watch(struct oneslot_install *install, enum one
 /// A watch path is set: installs a file there that was not looked at before.
 static enum oneslot_error serve_watch(struct oneslot_install *install) {
     const struct oneslot_record *record = &install->record;
-    const struct attempt attempt = {.path = install->config.watch, .flags = ONESLOT_REQUEST_WATCH, .trust = true};
-    take_path(install, install->config.watch);
-    enum oneslot_error error = prove(install, &(struct demand){0});
-    if (error == ONESLOT_ERROR_NONE) {
-        oneslot_source_close(&install->source);
-    }
-    if (error == ONESLOT_ERROR_FILE_MISSING || error == ONESLOT_ERROR_FS_MISSING || error == ONESLOT_ERROR_FILE_EMPTY) {
-        return ONESLOT_ERROR_NOTHING_TO_DO;
-    }
-    const uint8_t *digest = install->image.sha256;
-    bool known = !is_zero(digest, sizeof install->image.sha256);
+    uint8_t digest[sizeof install->image.sha256];
+    enum oneslot_error error = look_at_watch(install);
+    memcpy(digest, install->image.sha256, sizeof digest);
+    bool known = !is_zero(digest, sizeof digest);
     // What was refused before it has a digest is told by its reason, and not for ever.
     bool seen = known ? same_digest(digest, record->watched) || same_digest(digest, record->installed) ||
                             same_digest(digest, record->rejected)
                       : record->own_outcome == (uint8_t)error || record->attempts >= ONESLOT_ATTEMPTS_MAX;
-    if (seen) {
+    // Neither the file nor the journal is believed at one reading. What they differ in the next start sees.
+    if (is_missing(error) || seen || look_at_watch(install) != error || !same_digest(digest, install->image.sha256) ||
+        !is_newest(install)) {
         return ONESLOT_ERROR_NOTHING_TO_DO;
     }
-    bool committed;
-    error = try_file(install, &attempt, &committed);
-    if (committed || error == ONESLOT_ERROR_NONE) {
-        return error;
+    if (error == ONESLOT_ERROR_NONE) {
+        const struct attempt attempt = {
+            .path = install->config.watch, .flags = ONESLOT_REQUEST_WATCH, .trust = true, .demand.image = digest};
+        bool committed;
+        error = try_file(install, &attempt, &committed);
+        if (committed || error == ONESLOT_ERROR_NONE) {
+            return error;
+        }
     }
     if (!known) {
         count_attempt(&install->record);

@@ -87,8 +87,32 @@ static uint16_t half_at(const uint8_t *bytes) {
 }
 
 // An ESP8266's header is 8 bytes long: an address follows where the others have their pins.
+bool esp32_rtos_sdk(const uint8_t *bytes, uint32_t size) {
+    enum { PIN = 8, HASH = 23 };
+    bool loads_here = false;
+    if (size < HEADER + 8 || bytes[0] != MAGIC || bytes[1] > SEGMENTS || bytes[PIN] != 0xee) {
+        return false;
+    }
+    for (uint32_t at = PIN + 1; at < HASH; at++) {
+        if (bytes[at] != 0) {
+            return false;
+        }
+    }
+    uint32_t at = HEADER;
+    for (uint32_t segment = 0; segment < bytes[1] && at + 8 <= size; segment++) {
+        uint32_t address = word_at(bytes + at);
+        uint32_t length = word_at(bytes + at + 4);
+        if ((address >= 0x3f400000 && address < 0x3ffe8000) || (address >= 0x40000000 && address < 0x40100000)) {
+            return false;
+        }
+        loads_here = loads_here || (address >= 0x40100000 && address < 0x40110000);
+        at = length > size - at - 8 ? size : at + 8 + length;
+    }
+    return loads_here;
+}
+
 bool esp32_header(const uint8_t *bytes, uint32_t size) {
-    if (size < HEADER || bytes[0] != MAGIC) {
+    if (size < HEADER || bytes[0] != MAGIC || esp32_rtos_sdk(bytes, size)) {
         return false;
     }
     uint32_t next = word_at(bytes + 8);

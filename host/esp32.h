@@ -52,6 +52,11 @@ struct esp32_image {
 /// IMAGE_TRUNCATED, IMAGE_CHECKSUM or IMAGE_SHA256; `image` holds what was found until then.
 enum oneslot_error esp32_image_read(struct esp32_image *image, const uint8_t *bytes, uint32_t size);
 
+/// Whether it is an image of ESP8266_RTOS_SDK 3. Those have the header of the ESP32's, 16 bytes behind the ESP8266's
+/// eight (esptool, ESP8266V3FirmwareImage), and load to where an ESP8266 has its instruction memory. An ESP32 has flash
+/// there, which an application does not reach without a segment of constants at 0x3f400000.
+bool esp32_rtos_sdk(const uint8_t *bytes, uint32_t size);
+
 /// Whether `bytes` begin with the header of an image of this family rather than of the ESP8266.
 bool esp32_header(const uint8_t *bytes, uint32_t size);
 

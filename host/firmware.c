@@ -198,6 +198,10 @@ static void take_description(struct firmware *firmware) {
 
 void firmware_read(struct firmware *firmware, const uint8_t *bytes, uint32_t size) {
     *firmware = (struct firmware){.bytes = bytes, .size = size};
+    if (esp32_rtos_sdk(bytes, size)) {
+        firmware->error = ONESLOT_ERROR_IMAGE_UNKNOWN;
+        return;
+    }
     firmware->error = prove(firmware);
     find_maker(firmware);
     find_sdk_version(firmware);

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "host/bytes.h"
+#include "host/esp32.h"
 #include "host/tool.h"
 
 static void advise(struct foreign *foreign, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -152,6 +153,18 @@ static bool is_text_of_bytes(struct foreign *foreign, const uint8_t *bytes, uint
     return true;
 }
 
+static bool is_rtos_sdk(struct foreign *foreign, const uint8_t *bytes, uint32_t size) {
+    if (!esp32_rtos_sdk(bytes, size)) {
+        return false;
+    }
+    foreign->name = "an image of ESP8266_RTOS_SDK";
+    foreign->firmware = true;
+    advise(foreign,
+           "it starts under that SDK's own boot loader and partition table, which Oneslot does not serve; what "
+           "it serves on an ESP8266 is made with the NONOS SDK: MicroPython, Arduino, NodeMCU, AT");
+    return true;
+}
+
 /* What else comes under a firmware's name */
 
 static bool is_web_page(const uint8_t *bytes, uint32_t size) {
@@ -198,7 +211,8 @@ static bool is_other(struct foreign *foreign, const uint8_t *bytes, uint32_t siz
 bool foreign_file(struct foreign *foreign, const uint8_t *bytes, uint32_t size) {
     memset(foreign, 0, sizeof *foreign);
     return is_gzip(foreign, bytes, size) || is_packed(foreign, bytes, size) || is_uf2(foreign, bytes, size) ||
-           is_elf(foreign, bytes, size) || is_text_of_bytes(foreign, bytes, size) || is_other(foreign, bytes, size);
+           is_elf(foreign, bytes, size) || is_text_of_bytes(foreign, bytes, size) ||
+           is_rtos_sdk(foreign, bytes, size) || is_other(foreign, bytes, size);
 }
 
 int foreign_fail(bool json, enum oneslot_error error, const char *path, const uint8_t *bytes, uint32_t size) {

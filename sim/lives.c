@@ -393,8 +393,8 @@ static bool look(struct life *life, const struct deed *deed, const struct troubl
     struct oneslot_record record;
     bool weak = false;
     uint32_t number = sim_firmware_number(device, &weak);
-    uint32_t may =
-        deed->may | bit_of(life->runs) | ways_on(life) | life->pending | bit_of(firmware_of(life->file[WATCH]));
+    uint32_t may = deed->may | bit_of(life->runs) | ways_on(life) | life->pending |
+                   (watch_is_pending(life) ? bit_of(firmware_of(life->file[WATCH])) : 0);
     if (number == SIM_NO_FIRMWARE || weak || (may & 1u << number) == 0) {
         return case_broken(&life->at, CAMPAIGN_WRONG, "%s runs, allowed were 0x%x",
                            weak                        ? "one with weak cells"

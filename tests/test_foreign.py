@@ -5,6 +5,7 @@ rest the mark by which it is known is written down."""
 
 import bz2
 import gzip
+import hashlib
 import io
 import lzma
 import struct
@@ -55,6 +56,20 @@ def elf(machine):
     return b"\x7fELF\1\1\1" + bytes(9) + struct.pack("<HHI", 2, machine, 1) + bytes(64)
 
 
+def rtos_sdk(*segments):
+    """As esptool's ESP8266V3FirmwareImage writes it."""
+    out = struct.pack("<BBBBI", 0xE9, len(segments), 0, 0x40, 0x40100004) + b"\xee" + bytes(14) + b"\1"
+    for address, size in segments:
+        out += struct.pack("<II", address, size) + bytes(size)
+    out = out.ljust(len(out) | 15, b"\0") + b"\xef"
+    return out + hashlib.sha256(out).digest()
+
+
+RTOS_SDK = rtos_sdk((0x40210010, 0x8000), (0x3FFE8000, 0x800), (0x40100000, 0x4000))
+RTOS_SDK_FLASH = rtos_sdk((0x40100000, 0x2000)).ljust(0x8000, b"\xff") + esp.table(
+    [("nvs", (1, 2), 0x9000, 0x6000), ("factory", (0, 0), 0x10000, 0xF0000)]).ljust(0x8000, b"\xff") + RTOS_SDK
+
+
 # What it is called, and what is to be done: words of the sentence.
 FILES = {
     "gzip": (lambda old, _: gzip_of(old, "fw.bin"), "a gzip file", "'gunzip') and give 'fw.bin', which is in it"),
@@ -77,6 +92,8 @@ FILES = {
     "ELF of the chip": (lambda _, __: elf(94), "an ELF file", "of an Xtensa core; 'esptool elf2image'"),
     "ELF of a RISC-V": (lambda _, __: elf(243), "an ELF file", "of a RISC-V core; 'esptool elf2image'"),
     "ELF of a computer": (lambda _, __: elf(62), "an ELF file", "a program of a computer"),
+    "RTOS SDK": (lambda _, __: RTOS_SDK, "an image of ESP8266_RTOS_SDK", "which Oneslot does not serve"),
+    "RTOS SDK, merged": (lambda _, __: RTOS_SDK_FLASH, "an image of ESP8266_RTOS_SDK", "own boot loader"),
     "web page": (lambda _, __: b"\n\n<!DOCTYPE html>\n<html><head><title>GitHub</title></head></html>", "a web page",
                  "take the link to the raw file"),
     "web page in small letters": (lambda _, __: b"<html><body>404</body></html>", "a web page", "the raw file"),

@@ -338,6 +338,25 @@ static void what_breaks_again_and_again_is_not_mended_for_ever(void **state) {
     for_each_family(mend_for_ever);
 }
 
+/// A trial whose way back is the very image that was tried: what was put back is what runs, and its file mends it.
+static void own_way_back(void) {
+    struct bench bench;
+    add_file("/new", 1, SIZE);
+    set_up(&bench);
+    request(&bench, "/new", "/new");
+    assert_runs(&bench, SIM_RUNS_NEW);
+    assert_runs(&bench, SIM_RUNS_NEW);
+    assert_deed(&bench, ONESLOT_STATE_DONE, ONESLOT_ERROR_TRIAL_EXPIRED, "/new");
+    damage_application(&bench);
+    assert_runs(&bench, SIM_RUNS_NEW);
+    finish(&bench);
+}
+
+static void what_was_its_own_way_back_is_mended(void **state) {
+    (void)state;
+    for_each_family(own_way_back);
+}
+
 /* One reading decides nothing */
 
 static void disturbed(void) {
@@ -361,6 +380,7 @@ static void disturbed(void) {
         assert_int_equal(sim_power_on(&device), SIM_APPLICATION);
         assert_int_equal(sim_runs(&device), SIM_RUNS_NEW);
         installs += device.installs > bench.device.installs;
+        assert_int_equal(device.nor.violations, 0);
         sim_device_discard(&device);
     }
     assert_true(installs > bench.device.installs);
@@ -370,6 +390,39 @@ static void disturbed(void) {
 static void a_disturbed_reading_does_not_replace_a_healthy_application(void **state) {
     (void)state;
     for_each_family(disturbed);
+}
+
+/// An older file lies at the watch path, which the watch has seen.
+static void disturbed_watch(void) {
+    for (uint32_t kind = 0; kind < 2; kind++) {
+        struct bench bench;
+        no_files();
+        watch = "/watch";
+        add_file("/watch", 0, SIZE);
+        add_file("/new", 1, SIZE);
+        set_up(&bench);
+        request(&bench, "/new", NULL);
+        assert_runs(&bench, SIM_RUNS_NEW);
+        enter_installer(&bench);
+        for (uint32_t read = 0; read < 2000; read += 1u + read / 40u) {
+            struct sim_device device;
+            sim_device_fork(&device, &bench.device);
+            nor_count_from_zero(&device.nor);
+            nor_plan(&device.nor, (struct nor_fault){.kind = kind == 0 ? NOR_FAULT_READ : NOR_FAULT_DISTURB,
+                                                     .at = read,
+                                                     .count = 1u + read % 6u});
+            assert_int_equal(sim_power_on(&device), SIM_APPLICATION);
+            assert_int_equal(sim_runs(&device), SIM_RUNS_NEW);
+            assert_int_equal(device.nor.violations, 0);
+            sim_device_discard(&device);
+        }
+        finish(&bench);
+    }
+}
+
+static void a_disturbed_reading_does_not_take_an_upgrade_back(void **state) {
+    (void)state;
+    for_each_family(disturbed_watch);
 }
 
 static void disturbed_way_back(void) {
@@ -388,6 +441,7 @@ static void disturbed_way_back(void) {
         device.nor.faults = 0;
         assert_int_equal(sim_power_on(&device), SIM_APPLICATION);
         assert_int_equal(sim_runs(&device), SIM_RUNS_OLD);
+        assert_int_equal(device.nor.violations, 0);
         sim_device_discard(&device);
     }
     finish(&bench);
@@ -699,6 +753,8 @@ int main(void) {
         cmocka_unit_test(a_damaged_application_is_mended_whatever_was_asked_for_later),
         cmocka_unit_test(what_breaks_again_and_again_is_not_mended_for_ever),
         cmocka_unit_test(a_disturbed_reading_does_not_replace_a_healthy_application),
+        cmocka_unit_test(what_was_its_own_way_back_is_mended),
+        cmocka_unit_test(a_disturbed_reading_does_not_take_an_upgrade_back),
         cmocka_unit_test(a_disturbed_reading_does_not_cost_the_way_back),
         cmocka_unit_test(a_journal_sector_that_is_worn_out_costs_the_upgrade_and_not_the_device),
         cmocka_unit_test(what_is_proven_in_flash_is_started_though_the_journal_takes_no_record),

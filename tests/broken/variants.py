@@ -277,6 +277,17 @@ MEMORY_VARIANTS = (
     Variant("alarm_believed", "a damaged application is written over without a look at its digest", "install.c", (
         ("    if (!holds_installed(install, &known)) {\n", "    if (true) {\n"),
     ), ("failed",)),
+    Variant("own_way_back_rejected", "what was its own way back passes for what failed its trial", "install.c", (
+        (" && !same_digest(record->installed, install->image.sha256)) {\n        memcpy(record->rejected",
+         ") {\n        memcpy(record->rejected"),
+    ), ("failed",)),
+    Variant("watch_believed_at_once", "the watch acts upon one reading of its file and of the journal", "install.c", (
+        (" || look_at_watch(install) != error || !same_digest(digest, install->image.sha256) ||\n"
+         "        !is_newest(install)) {", ") {"),
+    ), ("failed",)),
+    Variant("layout_forgotten", "a layout that cannot be read a second time is one of zeros", "layout_table.c", (
+        ("    struct oneslot_layout found = {0};", "    memset(layout, 0, sizeof *layout);\n    struct oneslot_layout found = {0};"),
+    ), ("failed",)),
     Variant("way_back_tried_once", "what one reading refuses is refused", "install.c", (
         ("#define LOOKS 2u\n", "#define LOOKS 1u\n"), ("#define STARTS 3u\n", "#define STARTS 1u\n"),
     ), ("failed",)),
