@@ -13,8 +13,8 @@ import pytest
 from where import limit_cpu
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "broken"))
-from variants import (ESP32_VARIANTS, HANDOVER_VARIANTS, IMAGE_ESP32_VARIANTS, JOURNAL_VARIANTS,  # noqa: E402
-                      LIFE_ESP32_VARIANTS, LIFE_VARIANTS,
+from variants import (ALL_VARIANTS, ESP32_VARIANTS, HANDOVER_VARIANTS, IMAGE_ESP32_VARIANTS,  # noqa: E402
+                      JOURNAL_VARIANTS, LIFE_ESP32_VARIANTS, LIFE_VARIANTS, LIVES_CATCH,
                       MEMORY_VARIANTS, OTADATA_VARIANTS, PACKAGE_VARIANTS, SAVE_VARIANTS, SELF_UPDATE_VARIANTS,
                       SINGLE_FAULT_VARIANTS, SOURCE_VARIANTS, START_VARIANTS,
                       STORY_VARIANTS, VARIANTS, WAY_BACK_VARIANTS)
@@ -190,6 +190,27 @@ def test_a_broken_start_is_caught_by_its_own_test(repo, build, tmp_path, test, v
 
 STORIES = ("broken/small_stories.c", "story/small_story.c", "synthetic.c", "synthetic_esp32.c", "../host/pack/kit.c",
            "../host/pack/build.c", "../host/pack/compress.c", "../host/pack/filter.c")
+
+
+LIFE_PROGRAM = ("broken/small_lives.c", *STORIES[1:])
+LIVES_OF = {"esp32": "1500", "esp8266": "300"}
+
+
+@pytest.mark.parametrize("family", LIVES_OF)
+def test_lives_of_the_engine_as_it_is_keep_all_promises(repo, build, tmp_path, family):
+    program = build_campaign(repo, build, tmp_path, None, LIFE_PROGRAM, ("-llzma",))
+    status, said = run_campaign(program, family, LIVES_OF[family])
+    assert (status, said.split(":")[0]) == (0, "kept"), said
+
+
+@pytest.mark.parametrize("name", LIVES_CATCH)
+def test_a_broken_engine_is_caught_by_lives(repo, build, tmp_path, name):
+    family, verdicts = LIVES_CATCH[name]
+    variant, = (variant for variant in ALL_VARIANTS if variant.name == name)
+    program = build_campaign(repo, build, tmp_path, variant, LIFE_PROGRAM, ("-llzma",))
+    status, said = run_campaign(program, family, LIVES_OF[family])
+    assert status == 1, f"not caught: {variant.what}; the lives say: {said}"
+    assert said.split(":")[0] in verdicts, said
 
 
 def test_the_stories_of_the_engine_as_it_is_end_well(repo, build, tmp_path):

@@ -146,6 +146,34 @@ def test_real_firmware_keeps_all_promises(oneslot, firmware, kind):
     assert figures["sha256_in_request"] == kind.startswith("NodeMCU")
 
 
+def test_lives_are_told_as_json_and_as_text(oneslot, images, tmp_path):
+    figures = oneslot.ok("prove", *images, "--lives", "30", "--json").json
+    assert figures["ok"] and figures["lives"] == 30 and figures["failures"] == 0 and figures["broken"] == []
+    assert min(figures[what] for what in ("cuts", "disturbed", "upgrades", "boots")) > 0
+    assert sum(figures["deeds"].values()) > 30 * 4 and all(figures["deeds"].values())
+    said = oneslot.ok("prove", *images, "--lives", "30", "--seed", "2", f"--json={tmp_path}/lives.json")
+    assert "30 lives" in said.out and said.out.endswith("all promises kept\n")
+    assert (tmp_path / "lives.json").read_text().startswith("{")
+
+
+def test_one_life_is_lived_again(oneslot, images):
+    said = oneslot.ok("prove", *images, "--lives", "1", "--replay", "1:3").out
+    assert "power on: application started" in said and "kept" in said.splitlines()[-1]
+    for name in ("1", "1:", "x:1", "1:1:1"):
+        assert oneslot("prove", *images, "--lives", "1", "--replay", name).status == 1
+
+
+def test_lives_that_cannot_begin_say_why(oneslot, images, tmp_path):
+    damaged = bytearray(images[1].read_bytes())
+    damaged[0xA000] ^= 1
+    (tmp_path / "damaged.bin").write_bytes(damaged)
+    said = oneslot("prove", images[0], tmp_path / "damaged.bin", "--lives", "5")
+    assert said.status == 1 and "MD5" in said.err
+    (tmp_path / "large.bin").write_bytes(esp32_image(1, 5, 0x120000))
+    said = oneslot("prove", "--chip", "esp32c3", tmp_path / "large.bin", tmp_path / "large.bin", "--lives", "5")
+    assert said.status == 1 and "--flash-size" in said.err
+
+
 STORIES = ("upgrade", "confirm", "fallback", "life", "downgrade", "forged", "installer", "dead-installer")
 SHORT = ("--stories", "--ops-step", "400", "--chains", "4")
 
@@ -167,7 +195,9 @@ def test_one_case_of_a_story_is_lived_again(oneslot, images):
         assert oneslot("prove", *images, "--stories", "--replay", name).status == 1
 
 
-@pytest.mark.parametrize("line", [("--key", "key.pem"), ("--stories", "--sha256"), ("--stories", "--report", "r.txt")])
+@pytest.mark.parametrize("line", [("--key", "key.pem"), ("--stories", "--sha256"), ("--stories", "--report", "r.txt"),
+                                  ("--lives", "2", "--stories"), ("--lives", "0"), ("--lives", "2", "--key", "key.pem"),
+                                  ("--lives", "2", "--report", "r.txt")])
 def test_options_that_do_not_go_together_are_status_2(oneslot, images, line):
     assert oneslot("prove", *images, *line).status == 2
 

@@ -511,3 +511,17 @@ START_VARIANTS = (
         ("    return right ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_IMAGE_MEMORY;", "    return ONESLOT_ERROR_NONE;"),
     ), ("failed",)),
 )
+
+# What lives must catch as well, whatever else does: on which family, and as what.
+LIVES_CATCH = {
+    "watch_takes_what_failed": ("esp32", ("wrong",)),
+    "older_watch_file_counts": ("esp8266", ("wrong",)),
+    "file_forgotten": ("esp8266", ("brick",)),
+    "layout_forgotten": ("esp32", ("violation", "brick")),
+    "begun_without_room": ("esp32", ("endless", "brick")),
+    "unread_is_empty": ("esp32", ("journal", "brick", "wrong")),
+    "boots_not_counted": ("esp32", ("endless",)),
+    "journal_stops_the_start": ("esp32", ("brick",)),
+}
+ALL_VARIANTS = [variant for variants in list(globals().values()) if isinstance(variants, tuple)
+                for variant in variants if isinstance(variant, Variant)]
