@@ -60,6 +60,9 @@ enum oneslot_error oneslot_image_allowed(const struct oneslot_image *image, cons
     if (source != NULL && meets_region(image->target, end, &source->region)) {
         return ONESLOT_ERROR_IMAGE_OVERLAP;
     }
+    if (image->elsewhere) {
+        return ONESLOT_ERROR_IMAGE_PLACE;
+    }
     error = is_started(image);
     if (error != ONESLOT_ERROR_NONE) {
         return error;

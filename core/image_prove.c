@@ -3,6 +3,14 @@
 #include "bearssl_hash.h"
 #include "image_format.h"
 
+/// Code that runs in place is seen through this window, from flash address 0 on.
+#define CODE_WINDOW 0x40200000u
+#define USER1_PLACE 0x1000u
+/// Of a map of two halves of 512 KiB. With halves of a megabyte user2 is seen at user1's addresses, and is the same.
+#define USER2_PLACE 0x81000u
+/// So many more addresses of the other place at the least, before anything is told from them.
+#define LINKED_LEAST 32u
+
 /// One XOR checksum: of which segments, and where it is kept.
 struct checksum {
     uint8_t first;
@@ -21,6 +29,8 @@ struct proof {
     struct checksum checksum[2]; ///< the boot ROM's (boot_v1.x's), and the sketch's
     uint8_t words[ARDUINO_WORDS_SIZE];
     uint8_t trailer[MICROPYTHON_MD5_SIZE]; ///< last bytes of the image
+    uint32_t here;                         ///< words with addresses of code in its own place
+    uint32_t there;                        ///< and in user2's
 };
 
 /// A part of the image in memory.
@@ -85,6 +95,15 @@ static void add_to_checksum(const struct proof *proof, struct checksum *checksum
     }
 }
 
+/// Counts addresses of code that runs in place: of its own place, and of user2's.
+static void count_addresses(struct proof *proof, const struct piece *piece) {
+    for (uint32_t at = 0; at + 4 <= piece->length; at += 4) {
+        uint32_t address = image_word(piece->bytes + at) - CODE_WINDOW;
+        proof->here += address - USER1_PLACE < proof->image->size;
+        proof->there += address - USER2_PLACE < proof->image->size;
+    }
+}
+
 /// The CRC takes the words that hold it as zero, so they are set to it in the buffer.
 static void add_to_arduino(struct proof *proof, const struct piece *piece, uint8_t *buffer) {
     keep(proof->words, piece, ARDUINO_WORDS, ARDUINO_WORDS + ARDUINO_WORDS_SIZE);
@@ -112,6 +131,7 @@ static void add(struct proof *proof, uint8_t *buffer, uint32_t offset, uint32_t 
     case ONESLOT_IMAGE_USER1:
         part = part_of(&piece, 0, size - USER1_CRC_SIZE);
         proof->crc = oneslot_crc32(proof->crc, part.bytes, part.length);
+        count_addresses(proof, &piece);
         keep(proof->trailer, &piece, size - USER1_CRC_SIZE, size);
         break;
     case ONESLOT_IMAGE_ARDUINO:
@@ -162,6 +182,7 @@ static enum oneslot_error judge_user1(struct proof *proof) {
     if (image_word(proof->trailer) != expected) {
         return ONESLOT_ERROR_IMAGE_CRC;
     }
+    proof->image->elsewhere = proof->there > proof->here + LINKED_LEAST;
     proof->image->proofs |= ONESLOT_PROOF_CRC32;
     return ONESLOT_ERROR_NONE;
 }

@@ -14,7 +14,7 @@ from where import limit_cpu
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "broken"))
 from variants import (ALL_VARIANTS, ESP32_VARIANTS, HANDOVER_VARIANTS, IMAGE_ESP32_VARIANTS,  # noqa: E402
-                      JOURNAL_VARIANTS, LIFE_ESP32_VARIANTS, LIFE_VARIANTS, LIVES_CATCH,
+                      IMAGE_VARIANTS, JOURNAL_VARIANTS, LIFE_ESP32_VARIANTS, LIFE_VARIANTS, LIVES_CATCH,
                       MEMORY_VARIANTS, OTADATA_VARIANTS, PACKAGE_VARIANTS, SAVE_VARIANTS, SELF_UPDATE_VARIANTS,
                       SINGLE_FAULT_VARIANTS, SOURCE_VARIANTS, START_VARIANTS,
                       STORY_VARIANTS, VARIANTS, WAY_BACK_VARIANTS)
@@ -171,6 +171,7 @@ ESP32_TESTS = [("test_otadata.c", variant) for variant in OTADATA_VARIANTS] + \
               [("test_handover.c", variant) for variant in HANDOVER_VARIANTS] + \
               [("test_image_esp32.c", variant) for variant in IMAGE_ESP32_VARIANTS]
 OTHER_TESTS = [("test_single_faults.c", variant) for variant in SINGLE_FAULT_VARIANTS] + \
+              [("test_image.c", variant) for variant in IMAGE_VARIANTS] + \
               [("test_source.c", variant) for variant in SOURCE_VARIANTS] + \
               [("test_started.c", variant) for variant in START_VARIANTS]
 

@@ -227,8 +227,9 @@ static uint32_t crc32_zlib(const uint8_t *bytes, uint32_t length) {
     return ~crc;
 }
 
-/// `salt` makes CRCs whose highest bit differs, which are stored in two ways.
-static void put_user1(uint32_t salt) {
+/// `salt` makes CRCs whose highest bit differs, which are stored in two ways. The code holds so many addresses of its
+/// own place, and of user2's.
+static void put_linked_user1(uint32_t salt, uint32_t here, uint32_t there) {
     uint8_t unused = 0;
     uint8_t checksum = 0xef;
     file.size = 0;
@@ -238,15 +239,22 @@ static void put_user1(uint32_t salt) {
     put_byte(1);
     put_word(0x40100004);
     put_word(0);
-    put_word(64);
+    put_word(64 + 4 * (here + there));
     put_word(salt);
     put_data(60, &unused);
+    for (uint32_t i = 0; i < here + there; i++) {
+        put_word(i < here ? 0x40201000 + 4 * i : 0x40281000 + 4 * (i - here));
+    }
     put_header(2, 0x40100004);
     put_segment(0x40100000, 40, &checksum);
     put_segment(0x3ffe8000, 12, &checksum);
     put_checksum(checksum);
     uint32_t crc = crc32_zlib(file.bytes, file.size);
     put_word(crc & 0x80000000 ? ~crc : crc + 1);
+}
+
+static void put_user1(uint32_t salt) {
+    put_linked_user1(salt, 0, 0);
 }
 
 static void build_user1(void) {
@@ -387,6 +395,23 @@ static void test_both_ways_of_storing_the_user1_crc_are_read(void **state) {
         assert_int_equal(judge(file.bytes, file.size), ONESLOT_ERROR_NONE);
     }
     assert_true(seen[0] && seen[1]);
+}
+
+/// Its own proof holds, and it would jump into nothing.
+static void test_a_user2_image_is_not_put_in_the_place_of_user1(void **state) {
+    static const struct {
+        uint32_t here;
+        uint32_t there;
+        enum oneslot_error want;
+    } cases[] = {
+        {100, 0, ONESLOT_ERROR_NONE},   {0, 32, ONESLOT_ERROR_NONE},           {0, 33, ONESLOT_ERROR_IMAGE_PLACE},
+        {100, 132, ONESLOT_ERROR_NONE}, {100, 133, ONESLOT_ERROR_IMAGE_PLACE},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        put_linked_user1(1, cases[i].here, cases[i].there);
+        assert_int_equal(judge(file.bytes, file.size), cases[i].want);
+    }
 }
 
 static void test_other_files_are_refused_by_name(void **state) {
@@ -984,6 +1009,7 @@ int main(void) {
         cmocka_unit_test(test_segments_are_told_in_file_order_with_their_places),
         cmocka_unit_test(test_a_sketch_is_known_by_either_of_its_marks),
         cmocka_unit_test(test_both_ways_of_storing_the_user1_crc_are_read),
+        cmocka_unit_test(test_a_user2_image_is_not_put_in_the_place_of_user1),
         cmocka_unit_test(test_other_files_are_refused_by_name),
         cmocka_unit_test(test_one_flipped_bit_anywhere_is_refused),
         cmocka_unit_test(test_a_flipped_bit_in_the_content_fails_the_images_own_proof),

@@ -55,6 +55,7 @@ struct oneslot_image {
     uint16_t block_min;    ///< ESP32 family: revisions of the eFuse block; 0 or 0xffff: no bound
     uint16_t block_max;
     bool has_signature;    ///< ESP32 family: Secure Boot v2's signature lies behind it, and is a part of `size`
+    bool elsewhere;        ///< USER1: its code was linked for another place, user2's
     uint8_t proofs;        ///< ONESLOT_PROOF_* that hold
     uint8_t boot_segments; ///< how many of `segment`, from the first, the boot ROM itself loads
     uint8_t segment_count;
@@ -126,7 +127,8 @@ enum oneslot_error oneslot_image_esp32_prove_flash(struct oneslot_image *image, 
 
 /// Whether a proven image may be put on this device. `source` (may be NULL) must not be overwritten by it.
 /// Returns NONE, IMAGE_CHIP, IMAGE_REVISION, IMAGE_TOO_LARGE, IMAGE_OVERLAP, IMAGE_MEMORY (the loader does not copy one
-/// of its segments, rom_image.h), IMAGE_HEADER (it is entered where none of them lies), IMAGE_SHA256 or IMAGE_UNPROVEN.
+/// of its segments, rom_image.h), IMAGE_HEADER (it is entered where none of them lies), IMAGE_PLACE, IMAGE_SHA256 or
+/// IMAGE_UNPROVEN.
 enum oneslot_error oneslot_image_allowed(const struct oneslot_image *image, const struct oneslot_image_limits *limits,
                                          const struct oneslot_source *source);
 

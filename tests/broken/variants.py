@@ -491,6 +491,12 @@ SOURCE_VARIANTS = (
         ("    source->raw = !place.file;\n", "    source->raw = !place.file;\n    source->is_file = !source->raw;\n"),
     ), ("failed",)),
 )
+# Of image formats.
+IMAGE_VARIANTS = (
+    Variant("user2_taken_for_user1", "an image that was linked for another place is allowed", "image_allowed.c", (
+        ("    if (image->elsewhere) {\n", "    if (false) {\n"),
+    ), ("failed",)),
+)
 # Of what the loader starts.
 START_VARIANTS = (
     Variant("not_the_loaders_rule", "an image is allowed whose segments the loader does not copy", "image_allowed.c", (
