@@ -18,7 +18,8 @@
 struct start {
     struct oneslot_install *install;
     struct oneslot_otadata entry;
-    bool boots; ///< the boot loader was told to start the application already
+    bool boots;     ///< the boot loader was told to start the application already
+    bool unwritten; ///< what was just proven in flash, and the journal took no record that says so
     uint32_t used;
 };
 
@@ -131,7 +132,8 @@ static bool lacks_last_word(struct oneslot_install *install) {
 /// started nevertheless, it finds fault with what is whole to us: nothing is written, and there is no race of resets.
 static enum oneslot_next start_application(struct start *start, enum oneslot_error *reason) {
     struct oneslot_install *install = start->install;
-    bool trial = install->record.state == ONESLOT_STATE_TRIAL;
+    // A trial that the journal does not know of would not come to an end.
+    bool trial = install->record.state == ONESLOT_STATE_TRIAL && !start->unwritten;
     uint32_t granted = 0;
     uint32_t in_vain = 0;
     if (start->boots) {
@@ -209,6 +211,7 @@ static enum oneslot_next serve(struct start *start, enum oneslot_error *reason) 
     if (*reason == ONESLOT_ERROR_NONE || install->proven) {
         // What was installed has just been proven in flash, and the choice was taken back for it.
         start->boots = false;
+        start->unwritten = *reason != ONESLOT_ERROR_NONE;
         return end_attempt(start, reason);
     }
     // A record that could not be read a second time does not mean that there is none.

@@ -65,18 +65,19 @@ struct life {
     struct sim_case at;
     struct lives_report *report; ///< what was done is counted there; may be NULL
     enum content file[PATHS];
-    int runs;         ///< number of the firmware that runs
-    bool trial;       ///< a firmware is on trial
-    uint32_t back;    ///< paths that may be its fallback's, a bit each; what they hold may change
-    uint32_t left;    ///< boots of the trial that are left
-    bool sure;        ///< of it: nothing went wrong since it was asked for
-    uint32_t asked;   ///< path that was asked for last; PATHS: nothing is sure
-    uint32_t source;  ///< path of the file that what runs was made of; PATHS: nothing is sure
-    uint32_t pending; ///< firmwares that something which was disturbed may yet install, a bit each
-    uint32_t failed;  ///< firmwares of which a trial failed, a bit each
-    uint32_t watched; ///< what the watch has surely seen, as bit_of_file() has it
-    uint32_t lay;     ///< what has lain at the watch path at all
-    uint32_t worn;    ///< address of a sector that is worn out, 0 for none
+    uint32_t held[PATHS]; ///< firmwares that a path has ever held, a bit each
+    int runs;             ///< number of the firmware that runs
+    bool trial;           ///< a firmware is on trial
+    uint32_t back;        ///< paths that may be its fallback's, a bit each; what they hold may change
+    uint32_t left;        ///< boots of the trial that are left
+    bool sure;            ///< of it: nothing went wrong since it was asked for
+    uint32_t asked;       ///< path that was asked for last; PATHS: nothing is sure
+    uint32_t source;      ///< path of the file that what runs was made of; PATHS: nothing is sure
+    uint32_t pending;     ///< firmwares that something which was disturbed may yet install, a bit each
+    uint32_t failed;      ///< firmwares of which a trial failed, a bit each
+    uint32_t watched;     ///< what the watch has surely seen last, as bit_of_file() has it
+    uint32_t lay;         ///< what has lain at the watch path at all
+    uint32_t worn;        ///< address of a sector that is worn out, 0 for none
     bool rotten;
 };
 
@@ -370,7 +371,9 @@ static void note_state(struct life *life, const struct deed *deed, const struct 
     bool trial = record->state == ONESLOT_STATE_TRIAL;
     life->lay |= bit_of_file(life->file[WATCH]);
     if (!open && has_looked(life, deed, trouble)) {
-        life->watched |= bit_of_file(life->file[WATCH]);
+        life->watched = bit_of_file(life->file[WATCH]);
+    } else if (watch_is_pending(life)) {
+        life->watched = 0; // the one before may be news again
     }
     if (deed->what == LIVES_TRIAL && !life->trial) {
         life->left = deed->boots - 1u;
@@ -393,8 +396,15 @@ static bool look(struct life *life, const struct deed *deed, const struct troubl
     struct oneslot_record record;
     bool weak = false;
     uint32_t number = sim_firmware_number(device, &weak);
+    for (uint32_t i = 0; i < PATHS; i++) {
+        life->held[i] |= bit_of(firmware_of(life->file[i]));
+    }
     uint32_t may = deed->may | bit_of(life->runs) | ways_on(life) | life->pending |
                    (watch_is_pending(life) ? bit_of(firmware_of(life->file[WATCH])) : 0);
+    if (trouble->reads && !deed->files) {
+        // A disturbed reading may show littlefs an older directory, in which the path has its file of then.
+        may |= life->held[deed->path] | life->held[deed->other];
+    }
     if (number == SIM_NO_FIRMWARE || weak || (may & 1u << number) == 0) {
         return case_broken(&life->at, CAMPAIGN_WRONG, "%s runs, allowed were 0x%x",
                            weak                        ? "one with weak cells"
