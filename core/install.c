@@ -9,9 +9,10 @@
 #define REWRITES 1
 /// How often what was proven or found wanting is looked at before it decides anything.
 #define LOOKS 2u
-
 /// The same of a file at the watch path, which an older one may be.
 #define WATCH_LOOKS 3u
+/// The same of the configuration, which is small.
+#define CONFIG_LOOKS 9u
 /// Starts that a trial's way back is tried, or that an application which is whole is not started, before that is final.
 #define STARTS 3u
 /// Doublings of the wait where no record can be read.
@@ -818,7 +819,7 @@ static enum oneslot_error open_device(struct oneslot_install *install, bool *set
     }
     uint32_t look = 0;
     while (oneslot_config_read(install->flash, &install->layout, &install->config) != ONESLOT_ERROR_NONE) {
-        if (++look == LOOKS) {
+        if (++look == CONFIG_LOOKS) {
             memset(&install->config, 0, sizeof install->config); // No watch; a request still works.
             break;
         }

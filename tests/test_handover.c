@@ -489,6 +489,37 @@ static void a_trial_that_the_journal_cannot_end_still_starts_what_is_there(void 
     }
 }
 
+/// The journal wears out when the first record behind the firmware's writing is written.
+static void wear_out_journal(void *context, const struct nor *nor, const struct nor_operation *operation) {
+    struct sim_device *device = context;
+    uint32_t journal = device->layout.journal;
+    (void)nor;
+    if (operation->number > 60 && operation->address - journal < ONESLOT_JOURNAL_SECTORS * ONESLOT_SECTOR_SIZE &&
+        operation->address % ONESLOT_SLOT_SIZE == ONESLOT_CLAIM_OFFSET) {
+        nor_wear_out(&device->nor, journal, NOR_WEAR_ERASE | NOR_WEAR_PROGRAM);
+        nor_wear_out(&device->nor, journal + ONESLOT_SECTOR_SIZE, NOR_WEAR_ERASE | NOR_WEAR_PROGRAM);
+    }
+}
+
+/// Amid an installation the journal wears out: it knows of no trial, which would have no end.
+static void a_trial_that_the_journal_does_not_know_of_is_none(void **state) {
+    const struct oneslot_options options = {.trial_boots = 3, .fallback = OLD_PATH};
+    struct bench bench;
+    (void)state;
+    set_up(&bench);
+    ask(&bench.device, NEW_PATH, &options);
+    nor_count_from_zero(&bench.device.nor);
+    bench.device.nor.observe = wear_out_journal;
+    bench.device.nor.observe_context = &bench.device;
+    assert_runs(&bench, SIM_RUNS_NEW);
+    assert_int_equal(record_of(&bench.device).state, ONESLOT_STATE_INSTALLING);
+    nor_deed(&bench.device.nor);
+    assert_int_equal(sim_resets(&bench.device, 60), SIM_APPLICATION);
+    assert_in_range(bench.device.nor.deed_erases_max, 0, SIM_ERASES_BETWEEN_DEEDS);
+    assert_int_equal(choice_of(&bench.device).state, ONESLOT_OTA_UNDEFINED);
+    finish(&bench);
+}
+
 static void a_boot_loader_that_knows_no_trials_starts_the_new_firmware_until_it_confirms(void **state) {
     struct bench bench;
     (void)state;
@@ -664,6 +695,7 @@ int main(void) {
         cmocka_unit_test(a_trial_that_is_not_confirmed_ends_after_its_boots_with_the_fallback),
         cmocka_unit_test(a_trial_without_a_fallback_keeps_the_new_firmware_and_says_so),
         cmocka_unit_test(a_trial_that_the_journal_cannot_end_still_starts_what_is_there),
+        cmocka_unit_test(a_trial_that_the_journal_does_not_know_of_is_none),
         cmocka_unit_test(a_boot_loader_that_knows_no_trials_starts_the_new_firmware_until_it_confirms),
         cmocka_unit_test(a_confirmed_firmware_is_not_taken_for_one_on_trial_by_the_installer),
         cmocka_unit_test(a_cut_request_after_a_confirmed_trial_does_not_bring_the_fallback),

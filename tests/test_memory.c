@@ -12,6 +12,7 @@
 
 #include "oneslot/handover.h"
 #include "oneslot/oneslot.h"
+#include "oneslot/otadata.h"
 #include "sim/device.h"
 #include "sim/provision.h"
 #include "tests/synthetic.h"
@@ -420,9 +421,47 @@ static void disturbed_watch(void) {
     }
 }
 
+/// What lies there is what ran, so that the watch has no need to remember it until something else is installed.
+static void disturbed_passing_by(void) {
+    struct bench bench;
+    watch = "/watch";
+    add_file("/watch", 0, SIZE);
+    add_file("/new", 1, SIZE);
+    set_up(&bench);
+    assert_runs(&bench, SIM_RUNS_OLD);
+    request(&bench, "/new", NULL);
+    for (uint32_t read = 0; read < 6000; read += 1u + read / 400u) {
+        struct sim_device device;
+        sim_device_fork(&device, &bench.device);
+        nor_count_from_zero(&device.nor);
+        nor_plan(&device.nor, (struct nor_fault){.kind = read % 2u == 0 ? NOR_FAULT_READ : NOR_FAULT_DISTURB,
+                                                 .at = read,
+                                                 .count = 1u + read % 6u});
+        assert_int_equal(sim_power_on(&device), SIM_APPLICATION);
+        device.nor.faults = 0;
+        for (int start = 0; start < 2; start++) {
+            if (family == ESP32) {
+                struct oneslot_flash flash = nor_flash(&device.nor);
+                assert_int_equal(oneslot_otadata_erase(&flash, device.layout.otadata), ONESLOT_ERROR_NONE);
+            }
+            assert_int_equal(sim_power_on(&device), SIM_APPLICATION);
+        }
+        if (device.last == ONESLOT_ERROR_NONE || device.last == ONESLOT_ERROR_NOTHING_TO_DO) {
+            struct oneslot_record record;
+            assert_int_equal(sim_journal(&device, &record), ONESLOT_ERROR_NONE);
+            bool refused = record.state == ONESLOT_STATE_FAILED;
+            assert_int_equal(sim_runs(&device), refused ? SIM_RUNS_OLD : SIM_RUNS_NEW);
+        }
+        assert_int_equal(device.nor.violations, 0);
+        sim_device_discard(&device);
+    }
+    finish(&bench);
+}
+
 static void a_disturbed_reading_does_not_take_an_upgrade_back(void **state) {
     (void)state;
     for_each_family(disturbed_watch);
+    for_each_family(disturbed_passing_by);
 }
 
 static void disturbed_way_back(void) {

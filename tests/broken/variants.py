@@ -285,6 +285,14 @@ MEMORY_VARIANTS = (
         (" || look_at_watch(install) != error || !same_digest(digest, install->image.sha256) ||\n"
          "        !is_newest(install)) {", ") {"),
     ), ("failed",)),
+    Variant("passed_by_at_once", "what lies at the watch path is passed by on one reading", "install.c", (
+        ("        if (look > 0 && same_digest(", "        if (look > 0 || same_digest("),
+        ("#define WATCH_LOOKS 3u\n", "#define WATCH_LOOKS 1u\n"),
+    ), ("failed",)),
+    Variant("no_watch_at_once", "one reading of the configuration tells that nothing is watched", "install.c", (
+        ("        if (++look == CONFIG_LOOKS) {\n            memset(&install->config",
+         "        if (++look == 1u) {\n            memset(&install->config"),
+    ), ("failed",)),
     Variant("layout_forgotten", "a layout that cannot be read a second time is one of zeros", "layout_table.c", (
         ("    struct oneslot_layout found = {0};", "    memset(layout, 0, sizeof *layout);\n    struct oneslot_layout found = {0};"),
     ), ("failed",)),
@@ -384,6 +392,9 @@ OTADATA_VARIANTS = (
 HANDOVER_VARIANTS = (
     Variant("journal_stops_the_start", "a record that the journal does not take counts against otadata", "handover.c", (
         ("ONESLOT_COUNTER_CHOICES, &in_vain);", "ONESLOT_COUNTER_TRIES, &in_vain);"),
+    ), ("failed",)),
+    Variant("trial_nobody_knows_of", "what the journal takes no record of is started on trial", "handover.c", (
+        (" && !start->unwritten;", ";"),
     ), ("failed",)),
     Variant("journal_not_settled", "the installer hands back on a seal that a cut may have left half-way",
             "handover.c", (
