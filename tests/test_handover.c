@@ -489,15 +489,22 @@ static void a_trial_that_the_journal_cannot_end_still_starts_what_is_there(void 
     }
 }
 
-/// The journal wears out when the first record behind the firmware's writing is written.
+/// Amid the firmware's writing no slot of the journal is fit for a record any more: marks of those that are there go
+/// on.
 static void wear_out_journal(void *context, const struct nor *nor, const struct nor_operation *operation) {
     struct sim_device *device = context;
     uint32_t journal = device->layout.journal;
-    (void)nor;
-    if (operation->number > 60 && operation->address - journal < ONESLOT_JOURNAL_SECTORS * ONESLOT_SECTOR_SIZE &&
-        operation->address % ONESLOT_SLOT_SIZE == ONESLOT_CLAIM_OFFSET) {
-        nor_wear_out(&device->nor, journal, NOR_WEAR_ERASE | NOR_WEAR_PROGRAM);
-        nor_wear_out(&device->nor, journal + ONESLOT_SECTOR_SIZE, NOR_WEAR_ERASE | NOR_WEAR_PROGRAM);
+    if (operation->number != 60) {
+        return;
+    }
+    for (uint32_t slot = 0; slot < ONESLOT_SLOTS; slot++) {
+        uint32_t magic = 0;
+        uint32_t address = oneslot_slot_address(journal, slot);
+        nor_peek(nor, address, &magic, sizeof magic);
+        if (magic == 0xffffffffu) {
+            nor_stick(&device->nor, address, 1);
+        }
+        nor_wear_out(&device->nor, address, NOR_WEAR_ERASE);
     }
 }
 
