@@ -125,7 +125,7 @@ class Life:
                 other = "old.bin"
         back = RUNS.get(self.files[other], self.files[other].removeprefix("saved "))
         line = f"do(oneslot.install, '/{name}', trial={boots}, fallback='/{other}', reset=False)"
-        self.next_back = None if busy else (may, back)
+        self.next_back = (may, back)
         self.done_by(f"trial of {name}, back to {other}, {boots} boots", line, {may, back}, None if busy else may)
 
     def confirm(self):
@@ -188,6 +188,8 @@ class Life:
                        self.chance.choice(["none", "half", "random", "done"])]
         status, said = self.chip.run(script, seconds=200, options=options)
         self.story.append(f"{what} {' '.join(map(str, options))} -> {status}")
+        if self.before(said):
+            next_back = None
         was_cut = status == 3
         while status == 3:  # the power comes back; it may fail again while the installer goes on
             self.cuts += 1
@@ -200,6 +202,23 @@ class Life:
             self.fail("no prompt", said)
         self.look(said, may | ({self.back[1]} if isinstance(self.back, tuple) else {self.back} - {None}),
                   None if was_cut else must, next_back, moved if was_cut else None)
+
+    def before(self, said):
+        """What ran at the start at which the deed was done: a trial may have ended there. Returns whether it goes on, or
+        nothing was done."""
+        seen = re.findall(r"^SEEN (.*)$", said, re.M)
+        if not seen:
+            return True
+        version, state, outcome = json.loads(seen[0])[:3]
+        version = re.search(r"v(\d+\.\d+\.\d+)", version)[1]
+        if version not in {self.runs, self.back, RUNS.get(self.files.get(WATCH))}:
+            self.fail(f"{version} runs, allowed were {self.runs} and {self.back}", said)
+        if state != "trial":
+            if outcome == 70:
+                self.failed.add(self.runs)
+            self.back = None
+        self.runs = version
+        return state == "trial"
 
     def look(self, said, may, must, next_back, moved):
         seen = re.findall(r"^SEEN (.*)$", said, re.M)
