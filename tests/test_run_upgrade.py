@@ -76,3 +76,20 @@ def test_a_cut_anywhere_and_another_in_the_recovery_end_in_the_new_firmware(devi
             report = device.run("--cut-at", at, "--tear", TEARS[sample], "--seed", sample)
             assert report["ok"], (sample, at, report)
         device.expect_new()
+
+
+@pytest.mark.parametrize("header", [(0x02, 0x0F), (0x00, 0x00), (0x03, 0x40)])
+def test_an_arduino_crc_holds_whatever_flash_mode_the_device_has(oneslot, firmware, tmp_path, header):
+    """The CRC covers header bytes 2 and 3, which are the device's own in flash; a byte behind them is another matter."""
+    oneslot.ok("image", firmware / "wled8266-0.14.2.bin", "--flash-size", "4MB", "-o", tmp_path / "made.bin")
+    flash = bytearray((tmp_path / "made.bin").read_bytes())
+    flash[2], flash[3] = header[0], flash[3] & 0xF0 | header[1] & 0x0F
+    path = tmp_path / "flash.bin"
+    path.write_bytes(flash)
+    checked = oneslot.ok("map", "check", path)
+    assert "wrong" not in checked.out and "CRC" not in checked.out, checked
+    assert "the image in flash is whole: Arduino sketch" in oneslot.ok("run", path, timeout=600).out
+    flash[0x40000] ^= 1
+    path.write_bytes(flash)
+    damaged = oneslot("map", "check", path)
+    assert damaged.status == 1 and "CRC" in damaged.out, damaged
