@@ -535,7 +535,6 @@ LIVES_CATCH = {
     "older_watch_file_counts": ("esp8266", ("wrong",)),
     "file_forgotten": ("esp8266", ("brick",)),
     "layout_forgotten": ("esp32", ("violation", "brick")),
-    "begun_without_room": ("esp32", ("endless", "brick")),
     "unread_is_empty": ("esp32", ("journal", "brick", "wrong")),
     "boots_not_counted": ("esp32", ("endless",)),
     "journal_stops_the_start": ("esp32", ("brick",)),
