@@ -55,8 +55,8 @@ static const char HELP[] =
     "                      and not, an older version, a forged package, a new installer; packages are made for it\n"
     "  --key KEY.pem       signs them (one that is made for it)\n"
     "  --lives N           N lives of a device instead: calls, trials, confirmations, files at the watch path, new\n"
-    "                      installers, files removed, renamed and replaced, mixed at random with power cuts, disturbed\n"
-    "                      reads, worn and rotting sectors of the journal\n"
+    "                      installers, files removed, renamed and replaced, mixed at random with power cuts,\n"
+    "                      disturbed reads, worn and rotting sectors of the journal\n"
     "  --replay CASE       one case alone, step by step, by the name that a failure was given\n"
     "\n"
     "Exit status: 0 all promises kept, 1 a promise broken or no upgrade possible, 2 wrong command line.\n";
@@ -247,7 +247,7 @@ static int take_options(struct prove *prove, int argc, char **argv) {
     if (prove->lives > 0 ? prove->report_path || prove->settings.sha256 || prove->key
         : prove->stories ? prove->report_path || prove->settings.sha256
                          : prove->key != NULL)
-        return tool_usage("prove", "--key goes with --stories; --sha256 and --report with neither --stories nor --lives");
+        return tool_usage("prove", "--key goes with --stories; --sha256 and --report with neither that nor --lives");
     if (argc - optind != 2)
         return tool_usage("prove", "give the old and the new firmware");
     if (prove->settings.chains == UINT32_MAX)
