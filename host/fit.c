@@ -262,6 +262,18 @@ void fit_check(struct fit *fit, const struct firmware *firmware, const struct fi
     check_phy(fit, &claims, firmware, device);
 }
 
+/// Whether it ends where the firmware's region does, at the latest.
+static void check_room(struct fit *fit, const struct firmware *firmware, uint32_t end) {
+    uint32_t start = firmware->image.target;
+    if (firmware->size <= end - start) {
+        return;
+    }
+    fit_against(fit, ONESLOT_ERROR_IMAGE_TOO_LARGE, start, start + firmware->size,
+                "it takes 0x%x to 0x%x, and the firmware's region of this device ends at 0x%x: %u bytes too many. What "
+                "would help: a smaller build, or a flash image made anew from this firmware ('oneslot image')",
+                start, start + firmware->size, end, firmware->size - (end - start));
+}
+
 /// Of bytes that are an image of the ESP8266, whole.
 static void check_image(struct fit *fit, const struct flash_file *device, const uint8_t *bytes, uint32_t size) {
     struct firmware firmware;
@@ -278,6 +290,7 @@ static void check_image(struct fit *fit, const struct flash_file *device, const 
         .flash = device->bytes,
     };
     fit_check(fit, &firmware, &here);
+    check_room(fit, &firmware, device->layout.firmware);
 }
 
 static void check_any(struct fit *fit, const struct flash_file *device, const uint8_t *bytes, uint32_t size) {

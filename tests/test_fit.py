@@ -137,3 +137,10 @@ def test_a_user1_for_another_size_of_flash_is_refused(oneslot, firmware, device)
     flash.write_bytes(bytes_)
     result = ask(oneslot, flash, firmware / "at8266-user1-3.0.5.bin")
     assert result.status == 1 and result.error == "IMAGE_CLAIMS" and "2 MiB" in result.err
+
+
+def test_a_firmware_that_is_too_large_for_its_region_is_told_in_bytes(oneslot, firmware, device):
+    """The build for 1 MB has its files at 0x99000, whatever the chip; WLED ends far behind that."""
+    result = ask(oneslot, device("mp8266-1m-v1.22.1", "4MB"), firmware / "wled8266-0.14.3.bin")
+    size = (firmware / "wled8266-0.14.3.bin").stat().st_size
+    assert result.status == 1 and f"{size - 0x98000} bytes too many" in result.err, result
