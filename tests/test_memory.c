@@ -430,7 +430,7 @@ static void disturbed_passing_by(void) {
     set_up(&bench);
     assert_runs(&bench, SIM_RUNS_OLD);
     request(&bench, "/new", NULL);
-    for (uint32_t read = 0; read < 3000; read += 1u + read / 40u) {
+    for (uint32_t read = 0; read < 3000; read += read < 300u ? 1u : 1u + read / 40u) {
         struct sim_device device;
         sim_device_fork(&device, &bench.device);
         nor_count_from_zero(&device.nor);
