@@ -196,7 +196,7 @@ def micropython(board):
     assert len(filled) == 2
     assert SSID.encode() in board.part("system")
     assert not native or "\n12345" in said and native <= board.touched
-    assert "\n[]" in board.through(before + typed("import os; print(os.listdir('/'))"), seconds=60)
+    assert "\nIS THERE: False" in board.through(before + typed("import os; print('IS THERE:', 'x' in os.listdir('/'))"), seconds=60)
     return f"formatted; filled with {filled[0] >> 10} KiB and emptied, twice; Wi-Fi settings" + ("; native code" if native else "")
 
 
@@ -218,16 +218,19 @@ def nodemcu(board):
 WLED_FILES = set(range(0x300, 0x3FA))  # as it was linked
 
 
+def presets(board, numbers):
+    script = expects(board.name) + "wait 0.5\n"
+    for number in numbers:
+        preset = json.dumps({"psave": number % 60 + 1, "n": f"{number} " + "x" * (number % 20), "bri": number % 200 + 1})
+        script += f"send {preset}\nwait 0.15\n"
+    return script + "quit\n"
+
+
 def wled(board):
     """Presets are saved until they have lain everywhere; then the name of a network, as its web installer sends it
     ("Improv"). The emulator's watchdog ends each start after some seconds."""
-    number = 0
     for start in range(1, 31):
-        script = expects(board.name) + "wait 0.5\n"
-        for number in range(number, number + 40):
-            preset = json.dumps({"psave": number % 60 + 1, "n": f"{number} " + "x" * (number % 20), "bri": number % 200 + 1})
-            script += f"send {preset}\nwait 0.15\n"
-        board.through(script + "quit\n", seconds=60)
+        board.through(presets(board, range(40 * start, 40 * start + 40)), seconds=60)
         if WLED_FILES <= board.touched:
             break
     words = b"".join(bytes([len(word)]) + word.encode() for word in (SSID, PASSWORD))
@@ -291,12 +294,15 @@ def describe(board, done, system, elsewhere):
 ### Pairs ###
 
 
-def asked(oneslot, board, new, *options):
+def digest(name):
+    return ["--sha256", hashlib.sha256((FIRMWARE / f"{name}.bin").read_bytes()).hexdigest()]
+
+
+def asked(oneslot, board, *options):
     """Asks for the new one in the flash as it is; returns what `oneslot request` said."""
-    content = (FIRMWARE / f"{new}.bin").read_bytes()
     path = board.folder / "flash.bin"
     path.write_bytes(board.flash)
-    result = oneslot("request", path, "/fw.bin", "--sha256", hashlib.sha256(content).hexdigest(), *options, "--json")
+    result = oneslot("request", path, "/fw.bin", *options, "--json")
     if result.status != 0:
         assert path.read_bytes() == board.flash, "a request that was refused leaves everything as it was"
     board.flash = path.read_bytes()
@@ -322,6 +328,10 @@ def started(oneslot, folder, old, new):
 TOO_LARGE = {("mp8266-1m-v1.22.1", "wled8266-0.14.2")}
 # FAT where the new one looks for littlefs, and the other way round.
 STUCK = set(itertools.permutations(["mp8266-1m-v1.22.1", "mp8266-v1.9.4"]))
+# Its files are to lie behind the end that the header tells.
+NO_FILES = {("at8266-user1-3.0.4", "wled8266-0.14.2")}
+NO_FILES_NOTE = ("On the device: it runs, without its file system: that was linked for 0x300000, the header tells of 2 MiB, and "
+                 "the SDK reads and writes nothing behind that. `oneslot request` does not tell so yet.")
 STUCK_NOTE = ("On the device: the upgrade comes to its end, and the new one says again and again that its file system looks "
               "corrupt (the old one's is of another kind, at the same place); Ctrl-C leads to its prompt. `oneslot request` "
               "is to refuse it, and does not yet.")
@@ -341,7 +351,7 @@ def refused_on_the_device(oneslot, board, error):
 def test_a_pair_comes_to_its_prompt_or_is_refused_before_the_first_erase(oneslot, tmp_path, old, new):
     """What is up then does what its user does, and leaves Oneslot as it is."""
     board = started(oneslot, tmp_path, old, new)
-    result = asked(oneslot, board, new)
+    result = asked(oneslot, board, *digest(new))
     if result.status != 0:
         reason = result.json["error"]["text"].removeprefix("/fw.bin: ").partition(" What would help")[0]
         keep("pair", f"{old}+{new}", ["refused", "On the host: " + reason])
@@ -360,13 +370,18 @@ def test_a_pair_comes_to_its_prompt_or_is_refused_before_the_first_erase(oneslot
     assert stands(oneslot, board)["text"] == "upgraded to /fw.bin"
     assert board.part("map", "installer") == fixed
     before, board.touched = board.parts(), set()
-    DEEDS[kind(new)](board)
+    if (old, new) in NO_FILES:
+        board.through(presets(board, range(40)), seconds=60)
+        assert not board.touched & WLED_FILES
+    else:
+        DEEDS[kind(new)](board)
     board.has_left(before)
-    keep("pair", f"{old}+{new}", ["up", ""])
+    keep("pair", f"{old}+{new}", ["up", NO_FILES_NOTE if (old, new) in NO_FILES else ""])
 
 
 # Old, new, what the device says where the host's refusal is overruled.
 ON_THE_DEVICE = [
+    ("nodemcu-20150106", "nodemcu-20150107", "IMAGE_UNPROVEN"),
     ("mp8266-v1.24.0", "at8266-user1-3.0.4", "IMAGE_NEEDS_BOOT"),
     ("mp8266-v1.9.4", "wled8266-0.14.2", "IMAGE_TOO_LARGE"),
     ("mp8266-v1.24.0", "mp32-v1.24.0", "IMAGE_CHIP"),
@@ -376,6 +391,6 @@ ON_THE_DEVICE = [
 @pytest.mark.parametrize("old, new, error", ON_THE_DEVICE, ids=["+".join(row[:2]) for row in ON_THE_DEVICE])
 def test_what_the_device_knows_is_refused_there_before_the_first_erase(oneslot, tmp_path, old, new, error):
     board = started(oneslot, tmp_path, old, new)
-    result = asked(oneslot, board, new, "--force")
+    result = asked(oneslot, board, "--force")
     assert result.status == 0, result
     refused_on_the_device(oneslot, board, error)
