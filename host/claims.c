@@ -1,5 +1,6 @@
 #include "host/claims.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "host/bytes.h"
@@ -145,6 +146,11 @@ bool claims_micropython_littlefs(const struct firmware *firmware) {
     return newer || (firmware_at_least(firmware, 1, 12) && firmware_has_littlefs(firmware));
 }
 
+/// Builds with both take a FAT up where they find one, and make a littlefs where they find nothing.
+static uint8_t micropython_reads(const struct firmware *firmware, bool littlefs) {
+    return (littlefs ? CLAIM_LITTLEFS : 0) | (!littlefs || firmware_has_fat(firmware) ? CLAIM_FAT : 0);
+}
+
 static uint32_t header_that_counts(const struct micropython *found, const struct claims_chip *chip) {
     return found->mends_header && chip->flash_size <= ROM_CHIP ? chip->flash_size : chip->told;
 }
@@ -181,6 +187,7 @@ static void claim_micropython(struct claims *claims, const struct firmware *firm
         uint32_t end = told - found.system;
         add(claims, &(struct claim){found.start, end, CLAIM_FILES, littlefs ? "littlefs" : "FAT",
                                     "made at its first start, then with each file", found.certain, found.source});
+        claims->reads = micropython_reads(firmware, littlefs);
         claims->to_header_end = true;
     }
     add_sdk(claims, told, found.system);
@@ -228,6 +235,7 @@ static void claim_arduino(struct claims *claims, const struct firmware *firmware
     }
     add(claims, &(struct claim){start, end, CLAIM_FILES, "littlefs or SPIFFS", "when the sketch begins its file system",
                                 found, found ? SOURCE_LINKER : "Arduino's usual layout for the size"});
+    claims->reads = CLAIM_LITTLEFS | CLAIM_SPIFFS;
     // settings.ino: SETTINGS_LOCATION = _FS_end / sector, then seven sectors below by turns.
     if (firmware->maker == FIRMWARE_TASMOTA) {
         uint32_t settings = linked <= MEGABYTE ? 0xfb000 : linked - SDK_SIZE;
@@ -314,15 +322,24 @@ static void claim_user1(struct claims *claims, const struct firmware *firmware, 
     add_sdk(claims, chip->told, SDK_SIZE);
 }
 
-/// NodeMCU up to 2.x: SPIFFS from the next 16 KiB behind the program to the SDK's four sectors.
+/// NodeMCU's files begin at a multiple of this. Until 27 January 2015 they began in the sector behind the program.
+static uint32_t nodemcu_unit(const struct firmware *firmware) {
+    const char *build = strstr(firmware->version, "build ");
+    bool early = build != NULL && strtoul(build + strlen("build "), NULL, 10) <= 20150127;
+    return early ? ONESLOT_SECTOR_SIZE : KIB(16);
+}
+
+/// NodeMCU up to 2.x: SPIFFS from behind the program to the SDK's four sectors.
 static void claim_nodemcu(struct claims *claims, const struct firmware *firmware, const struct claims_chip *chip) {
     uint32_t start = chip->files_at;
     if (start == 0) {
-        start = (firmware->image.target + firmware->size + KIB(16) - 1) & ~(KIB(16) - 1);
+        uint32_t unit = nodemcu_unit(firmware);
+        start = (code_end(firmware) + unit - 1) / unit * unit;
     }
     add(claims,
         &(struct claim){start, chip->told - SDK1_SIZE, CLAIM_FILES, "SPIFFS", "file.format(), and with each file",
                         chip->files_at != 0 || firmware->version[0] == '0', SOURCE_NODEMCU});
+    claims->reads = CLAIM_SPIFFS;
     claims->to_header_end = true;
     add_sdk(claims, chip->told, SDK1_SIZE);
 }

@@ -20,6 +20,11 @@ enum claim_kind {
     CLAIM_SECOND,   ///< the second slot of its own updates: only when such an update is made
 };
 
+/// File systems that a firmware reads.
+#define CLAIM_FAT      1u
+#define CLAIM_SPIFFS   2u
+#define CLAIM_LITTLEFS 4u
+
 /// One claim. The texts are constant.
 struct claim {
     uint32_t from; ///< flash address
@@ -36,6 +41,7 @@ struct claim {
 struct claims {
     uint32_t count;
     struct claim claim[CLAIMS_MAX];
+    uint8_t reads;      ///< each file system that it would take up where its files lie: CLAIM_FAT, ...
     bool to_header_end; ///< its file system takes all up to the end of the flash that the header tells of
     bool mends_header;  ///< it writes the chip's real size into the header, so that it cannot be told less
 };

@@ -238,6 +238,10 @@ bool firmware_has_littlefs(const struct firmware *firmware) {
     return find(firmware, "littlefs") != NULL;
 }
 
+bool firmware_has_fat(const struct firmware *firmware) {
+    return find(firmware, "VfsFat") != NULL;
+}
+
 // esp_init_data_default.bin of the SDK, whatever its version: what is left out is the byte that differs.
 const uint8_t *firmware_init_data(const struct firmware *firmware) {
     static const uint8_t BEGIN[] = {0x04, 0x02, 0x05, 0x05, 0x05, 0x02, 0x05, 0x00, 0x04,

@@ -41,6 +41,9 @@ bool firmware_at_least(const struct firmware *firmware, unsigned major, unsigned
 /// Whether a MicroPython has littlefs in it. Those that do not keep their files on a FAT.
 bool firmware_has_littlefs(const struct firmware *firmware);
 
+/// Whether a MicroPython has FAT in it. The generic builds have both.
+bool firmware_has_fat(const struct firmware *firmware);
+
 /// PHY init data, as Espressif's esp_init_data_default.bin has them: 128 bytes, the first of which is 5.
 #define FIRMWARE_INIT_DATA 128u
 

@@ -113,9 +113,19 @@ static bool is_files(const struct oneslot_partition *region) {
            region->subtype <= ONESLOT_SUBTYPE_DATA_LITTLEFS;
 }
 
+static bool reads(const struct claims *claims, const struct oneslot_partition *region) {
+    static const uint8_t READ_AS[] = {
+        [ONESLOT_SUBTYPE_DATA_FAT - ONESLOT_SUBTYPE_DATA_FAT] = CLAIM_FAT,
+        [ONESLOT_SUBTYPE_DATA_SPIFFS - ONESLOT_SUBTYPE_DATA_FAT] = CLAIM_SPIFFS,
+        [ONESLOT_SUBTYPE_DATA_LITTLEFS - ONESLOT_SUBTYPE_DATA_FAT] = CLAIM_LITTLEFS,
+    };
+    return (claims->reads & READ_AS[region->subtype - ONESLOT_SUBTYPE_DATA_FAT]) != 0;
+}
+
 /// The firmware's own files, where the map has them: the same beginning, and no further than the map's end.
-static bool is_its_own(const struct claim *claim, const struct oneslot_partition *region) {
-    return claim->kind == CLAIM_FILES && claim->from == region->address && claim->to <= region->address + region->size;
+static bool is_its_own(const struct claim *claim, const struct claims *claims, const struct oneslot_partition *region) {
+    return claim->kind == CLAIM_FILES && claim->from == region->address &&
+           claim->to <= region->address + region->size && reads(claims, region);
 }
 
 static const char *remedy(const struct claim *claim, const struct claims *claims) {
@@ -127,7 +137,7 @@ static const char *remedy(const struct claim *claim, const struct claims *claims
 }
 
 /// Whether the claim and the region go together: nothing of Oneslot's there, no files of another.
-static bool harmless(const struct claim *claim, const struct oneslot_partition *region) {
+static bool harmless(const struct claim *claim, const struct claims *claims, const struct oneslot_partition *region) {
     if (!meet(claim, region) || claim->kind == CLAIM_SECOND) {
         return true;
     }
@@ -135,7 +145,7 @@ static bool harmless(const struct claim *claim, const struct oneslot_partition *
         return false;
     }
     // The SDK reads the init data, and does not write them; the ROM's place is written only where it is erased.
-    return !is_files(region) || is_its_own(claim, region) || claim->kind == CLAIM_PHY;
+    return !is_files(region) || is_its_own(claim, claims, region) || claim->kind == CLAIM_PHY;
 }
 
 static void check_claim(struct fit *fit, const struct claims *claims, const struct claim *claim,
@@ -143,7 +153,7 @@ static void check_claim(struct fit *fit, const struct claims *claims, const stru
     const struct oneslot_partition *worst = NULL;
     for (uint32_t row = 0; row < map->count; row++) {
         const struct oneslot_partition *region = &map->partition[row];
-        if (!harmless(claim, region) && (worst == NULL || (is_part(region) && !is_part(worst)))) {
+        if (!harmless(claim, claims, region) && (worst == NULL || (is_part(region) && !is_part(worst)))) {
             worst = region;
         }
     }
@@ -151,15 +161,32 @@ static void check_claim(struct fit *fit, const struct claims *claims, const stru
         return;
     }
     bool part = is_part(worst);
+    bool same = claim->kind == CLAIM_FILES && claim->from == worst->address && !part && !reads(claims, worst);
     struct fit_reason *reason =
         fit_against(fit, ONESLOT_ERROR_IMAGE_CLAIMS, claim->from, claim->to,
                     "%s%s takes 0x%x to 0x%x (%s), and '%s' lies at 0x%x to 0x%x: %s. What would help: %s", claim->what,
                     claim->certain ? "" : " probably", claim->from, claim->to, claim->when, worst->label,
                     worst->address, worst->address + worst->size,
-                    part ? "Oneslot would be destroyed, and the device dead" : "the files there would be lost",
+                    part   ? "Oneslot would be destroyed, and the device dead"
+                    : same ? "that is of another kind, which it would call corrupt or format, and the files be lost"
+                           : "the files there would be lost",
                     remedy(claim, claims));
     reason->part = part;
     reason->certain = claim->certain;
+}
+
+/// The SDK reads and writes nothing behind the end that the header tells of (seen on an emulated chip).
+static void check_told(struct fit *fit, const struct claim *claim, uint32_t told) {
+    char size[24];
+    if (claim->kind == CLAIM_FILES && claim->from >= told) {
+        struct fit_reason *reason = fit_against(
+            fit, ONESLOT_ERROR_IMAGE_CLAIMS, claim->from, claim->to,
+            "%s is to lie at 0x%x to 0x%x, and the header of this device tells of %s: the SDK reaches nothing "
+            "behind that, so it would run without its files. What would help: a build for a flash of %s, or a "
+            "flash image made anew from this firmware ('oneslot image')",
+            claim->what, claim->from, claim->to, size_text(told, size), size);
+        reason->certain = claim->certain;
+    }
 }
 
 static void check_claims(struct fit *fit, const struct claims *claims, const struct fit_device *device) {
@@ -167,6 +194,7 @@ static void check_claims(struct fit *fit, const struct claims *claims, const str
         const struct claim *claim = &claims->claim[index];
         if (claim->to <= device->chip.flash_size) {
             check_claim(fit, claims, claim, device->map);
+            check_told(fit, claim, device->chip.told);
         } else if (claim->kind != CLAIM_SECOND && claim->certain) {
             fit_against(
                 fit, ONESLOT_ERROR_IMAGE_CLAIMS, claim->from, claim->to,

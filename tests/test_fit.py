@@ -41,6 +41,13 @@ UNFIT = [
     ("wled8266-0.14.2", "4MB", "mp8266-v1.24.0", "IMAGE_CLAIMS", ("0x100000 to 0x3fb000", "'displaced'")),
     ("mp8266-v1.24.0", "4MB", "nodemcu-20150107", "IMAGE_CLAIMS", ("SPIFFS", "0x5c000 to 0x3fc000")),
     ("mp8266-v1.9.4", "4MB", "mp8266-v1.24.0", "IMAGE_CLAIMS", ("0x100000 to 0x1fb000", "'fat'")),
+    # The same place, another kind of file system: seen under the boot ROM to ask for a person for ever.
+    ("mp8266-v1.9.4", "4MB", "mp8266-1m-v1.22.1", "IMAGE_CLAIMS", ("littlefs takes 0x99000", "'fat'", "another kind")),
+    ("mp8266-1m-v1.22.1", "4MB", "mp8266-v1.9.4", "IMAGE_CLAIMS", ("FAT takes 0x99000", "'vfs'", "another kind")),
+    # The program is a sector longer, and the files begin behind it.
+    ("nodemcu-20150106", "4MB", "nodemcu-20150107", "IMAGE_CLAIMS", ("0x5c000 to 0x7c000", "'spiffs'", "be lost")),
+    # Linked for a place that the header does not tell of: it runs without its files.
+    ("at8266-user1-3.0.4", "4MB", "wled8266-0.14.2", "IMAGE_CLAIMS", ("0x300000 to 0x3fa000", "tells of 2 MiB")),
 ]
 FIT = [
     ("mp8266-v1.23.0", "4MB", "mp8266-v1.24.0"), ("mp8266-v1.24.0", "4MB", "mp8266-v1.20.0"),
@@ -48,7 +55,7 @@ FIT = [
     ("mp8266-v1.10", "2MB", "mp8266-v1.9.4"), ("mp8266-1m-v1.22.1", "4MB", "mp8266-1m-v1.22.2"),
     ("wled8266-0.14.2", "4MB", "wled8266-0.14.3"), ("at8266-user1-3.0.4", "4MB", "at8266-user1-3.0.5"),
     ("at8266-user1-3.0.4", "2MB-c1", "mp8266-v1.24.0"),
-    ("nodemcu-20150106", "4MB", "nodemcu-20150107"),
+    ("nodemcu-20150107", "4MB", "nodemcu-20150107"),
 ]
 
 
