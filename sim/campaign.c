@@ -110,12 +110,16 @@ static bool check_upgraded(const struct campaign *campaign, enum oneslot_error o
     return false;
 }
 
+uint32_t campaign_first_sector(const struct campaign *campaign) {
+    const struct oneslot_layout *layout = &campaign->device.layout;
+    uint32_t target = layout->application + campaign->settings->new_firmware.size - campaign->image_size;
+    return target == 0 ? layout->displaced : target;
+}
+
 /// Whether nothing of the firmware is written any more once the image's first sector begins to be programmed.
 static bool first_sector_last(const struct campaign *campaign) {
-    const struct campaign_settings *settings = campaign->settings;
     const struct oneslot_layout *layout = &campaign->device.layout;
-    uint32_t target = layout->application + settings->new_firmware.size - campaign->image_size;
-    uint32_t first = target == 0 ? layout->displaced : target;
+    uint32_t first = campaign_first_sector(campaign);
     bool begun = false;
     for (uint32_t i = 0; i < campaign->upgrade.points; i++) {
         const struct nor_operation *operation = &campaign->upgrade.point[i].operation;

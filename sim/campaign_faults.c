@@ -130,7 +130,7 @@ void campaign_follow_file(struct campaign_run *run, const struct campaign_case *
 
 /* A worn sector. */
 
-static const char *const worn_places[] = {"journal", "firmware", "otadata or displaced sector"};
+static const char *const worn_places[] = {"journal", "firmware", "otadata or the image's first sector"};
 
 /// A sector that the upgrade writes.
 static uint32_t choose_sector(struct campaign_run *run, uint32_t *place) {
@@ -142,7 +142,8 @@ static uint32_t choose_sector(struct campaign_run *run, uint32_t *place) {
         return layout->journal + draw(run, 2) * ONESLOT_SECTOR_SIZE;
     }
     if (*place == 2) {
-        return device->vendor ? layout->otadata + draw(run, 2) * ONESLOT_SECTOR_SIZE : layout->displaced;
+        return device->vendor ? layout->otadata + draw(run, 2) * ONESLOT_SECTOR_SIZE
+                              : campaign_first_sector(run->campaign);
     }
     uint32_t sectors = (run->campaign->settings->new_firmware.size - 1u) / ONESLOT_SECTOR_SIZE;
     uint32_t first = layout->application == 0 ? ONESLOT_SECTOR_SIZE : layout->application;
@@ -252,7 +253,7 @@ static uint32_t choose_byte(struct campaign_run *run, bool *of_firmware, bool *o
     if (*of_firmware) {
         uint32_t size = run->campaign->settings->new_firmware.size;
         uint32_t head = size < ONESLOT_SECTOR_SIZE ? size : ONESLOT_SECTOR_SIZE;
-        return (device->vendor ? layout->application : layout->displaced) + draw(run, head);
+        return campaign_first_sector(run->campaign) + draw(run, head);
     }
     if (*of_map) {
         return layout->map + draw(run, ONESLOT_SECTOR_SIZE);
