@@ -132,7 +132,12 @@ static enum oneslot_error check_device(struct oneslot_install *install) {
         device.installed = install->as_if->has_version ? &install->as_if->version : NULL;
         device.image_sha256 = install->as_if->image;
     }
-    return oneslot_package_allowed(&install->package, &device);
+    enum oneslot_error error = oneslot_package_allowed(&install->package, &device);
+    // A way back ran there before.
+    if (!error && install->as_if == NULL && !install->known) {
+        error = oneslot_claims_allowed(install->package.claim, install->package.claims, install->flash, &install->map);
+    }
+    return error;
 }
 
 enum oneslot_error oneslot_install_package(struct oneslot_install *install, const uint8_t *expected, bool resumed) {

@@ -45,6 +45,7 @@ static const struct known KNOWN[] = {
     {ONESLOT_TLV_BOARD, 1, ONESLOT_BOARD_MAX, true},
     {ONESLOT_TLV_DOWNGRADE, 0, 0, true},
     {ONESLOT_TLV_INSTALLER, 0, 0, true},
+    {ONESLOT_TLV_CLAIMS, sizeof(struct oneslot_claim), ONESLOT_CLAIMS_MAX * sizeof(struct oneslot_claim), true},
 };
 
 #define KNOWN_COUNT (sizeof KNOWN / sizeof KNOWN[0])
@@ -173,6 +174,10 @@ static enum oneslot_error take_value(struct oneslot_package *package, uint16_t t
         break;
     case ONESLOT_TLV_BOARD:
         return take_board(package, value, length);
+    case ONESLOT_TLV_CLAIMS:
+        package->claims = (uint8_t)(length / sizeof *package->claim);
+        memcpy(package->claim, value, length);
+        return length % sizeof *package->claim == 0 ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_PACKAGE_TLV;
     default:
         break;
     }

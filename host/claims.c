@@ -373,6 +373,66 @@ const struct claim *claims_find(const struct claims *claims, enum claim_kind kin
     return NULL;
 }
 
+bool claims_fill_init_data(const struct claims *claims, const struct firmware *firmware, uint32_t at) {
+    if (firmware->maker != FIRMWARE_MICROPYTHON) {
+        return false;
+    }
+    // With a claim where the ROM believes the end, it is that place that is filled.
+    const struct claim *last = NULL;
+    for (uint32_t index = 0; index < claims->count; index++) {
+        last = claims->claim[index].kind == CLAIM_PHY ? &claims->claim[index] : last;
+    }
+    return last != NULL && last->from == at;
+}
+
+/// For packages.
+
+/// Two sizes of flash: what is the same on both is a fixed address, what differs by as much is counted from the end.
+#define ONE_SIZE   (2 * MEGABYTE)
+#define OTHER_SIZE (4 * MEGABYTE)
+
+static bool portable(uint32_t *packed, uint32_t on_one, uint32_t on_other) {
+    *packed = on_one == on_other ? on_one : (ONE_SIZE - on_one) | ONESLOT_CLAIM_FROM_END;
+    return on_one == on_other || OTHER_SIZE - on_other == ONE_SIZE - on_one;
+}
+
+/// Sectors of the SDK and of settings that lie side by side are one range.
+static bool join(struct oneslot_claim *before, const struct oneslot_claim *claim, enum claim_kind kind) {
+    if (kind == CLAIM_FILES || kind == CLAIM_NATIVE || before->to != claim->from) {
+        return false;
+    }
+    before->to = claim->to;
+    return true;
+}
+
+uint32_t claims_for_package(struct oneslot_claim packed[ONESLOT_CLAIMS_MAX], const struct firmware *firmware) {
+    struct claims one;
+    struct claims other;
+    uint32_t count = 0;
+    claims_of(&one, firmware, &(struct claims_chip){.flash_size = ONE_SIZE, .told = ONE_SIZE});
+    claims_of(&other, firmware, &(struct claims_chip){.flash_size = OTHER_SIZE, .told = OTHER_SIZE});
+    bool joins = false;
+    for (uint32_t index = 0; index < one.count && one.count == other.count; index++) {
+        const struct claim *claim = &one.claim[index];
+        struct oneslot_claim made;
+        bool taken = claim->certain && claim->kind != CLAIM_SECOND && claim->kind == other.claim[index].kind &&
+                     portable(&made.from, claim->from, other.claim[index].from) &&
+                     portable(&made.to, claim->to, other.claim[index].to);
+        if (taken && !(joins && join(&packed[count - 1], &made, claim->kind)) && count < ONESLOT_CLAIMS_MAX - 1) {
+            packed[count++] = made;
+        }
+        joins = taken && count > 0 && claim->kind != CLAIM_FILES && claim->kind != CLAIM_NATIVE;
+    }
+    const struct claim *phy = claims_find(&one, CLAIM_PHY);
+    const struct claim *there = claims_find(&other, CLAIM_PHY);
+    uint32_t at;
+    if (phy != NULL && there != NULL && firmware_needs_init_data(firmware) && portable(&at, phy->from, there->from)) {
+        at |= claims_fill_init_data(&one, firmware, phy->from) ? ONESLOT_CLAIM_FILLED : 0;
+        packed[count++] = (struct oneslot_claim){at | ONESLOT_CLAIM_INIT_DATA, at & ~ONESLOT_CLAIM_FILLED};
+    }
+    return count;
+}
+
 static const struct {
     const char *text;
     const char *name;

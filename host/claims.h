@@ -8,6 +8,7 @@
 #define ONESLOT_HOST_CLAIMS_H
 
 #include "host/firmware.h"
+#include "oneslot/claims.h"
 
 enum claim_kind {
     CLAIM_FILES,    ///< its file system
@@ -68,6 +69,13 @@ bool claims_micropython_littlefs(const struct firmware *firmware);
 
 /// The claim of that kind, or NULL.
 const struct claim *claims_find(const struct claims *claims, enum claim_kind kind);
+
+/// Whether the firmware itself fills the sector of PHY init data at `at`, if it finds it erased.
+bool claims_fill_init_data(const struct claims *claims, const struct firmware *firmware, uint32_t at);
+
+/// What a package tells of them: those that are certain, and the same on chips of any size but for being counted from the
+/// end of the flash. Returns how many.
+uint32_t claims_for_package(struct oneslot_claim packed[ONESLOT_CLAIMS_MAX], const struct firmware *firmware);
 
 /// "file system", "RF calibration", ... and its name for programs ("files", "rf-cal", ...).
 const char *claim_kind_text(enum claim_kind kind);

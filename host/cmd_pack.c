@@ -31,12 +31,16 @@ static const char HELP[] =
     "      --board NAME             it installs on boards of that name alone\n"
     "      --min-version V          it replaces that version and higher ones alone\n"
     "      --allow-downgrade        it installs also where a higher version was confirmed; needs a key\n"
+    "      --no-claims              it says nothing of what the firmware writes to the flash by itself\n"
     "      --installer              FIRMWARE.bin is an installer of Oneslot, to replace the one on the device\n"
     "      --header-size N          bytes before the firmware, 32 (the default) to 65535\n"
     "  -o, --output FILE            the package; '-': to standard output\n"
     "      --json                   the result as JSON\n"
     "\n"
     "Of a combined file of the ESP32 family the application is taken.\n"
+    "A package for the ESP8266 tells what the firmware writes by itself (its file system, settings, the SDK's "
+    "sectors): an\n"
+    "installer refuses it where Oneslot or another's files lie there.\n"
     "The same firmware, options and key make the same bytes. The format is MCUboot's: 'imgtool verify' reads it.\n"
     "\n"
     "examples:\n"
@@ -49,6 +53,7 @@ struct pack {
     const char *passphrase_file;
     bool versioned;
     bool compress;
+    bool no_claims;
     bool json;
     struct key signer;
     struct oneslot_version minimum;
@@ -92,6 +97,9 @@ static int look_inside(struct pack *pack, const char *path, const uint8_t *bytes
     pack->content.image_size = (uint32_t)length;
     pack->content.payload = bytes;
     pack->content.payload_size = (uint32_t)length;
+    if (!pack->no_claims && !pack->content.installer) {
+        pack->content.claims = claims_for_package(pack->content.claim, &firmware);
+    }
     return TOOL_OK;
 }
 
@@ -221,6 +229,9 @@ static int take_option(struct pack *pack, int option, const char *value) {
     case 'd':
         pack->content.downgrade = true;
         return TOOL_OK;
+    case 'n':
+        pack->no_claims = true;
+        return TOOL_OK;
     case 'i':
         pack->content.installer = true;
         return TOOL_OK;
@@ -250,6 +261,7 @@ int cmd_pack(int argc, char **argv) {
         {"board", required_argument, NULL, 'b'},
         {"min-version", required_argument, NULL, 'm'},
         {"allow-downgrade", no_argument, NULL, 'd'},
+        {"no-claims", no_argument, NULL, 'n'},
         {"installer", no_argument, NULL, 'i'},
         {"header-size", required_argument, NULL, 's'},
         {"output", required_argument, NULL, 'o'},

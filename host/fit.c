@@ -215,22 +215,11 @@ static bool erased(const uint8_t *bytes, uint32_t length) {
     return true;
 }
 
-/// Whether the firmware itself fills the sector at `at`, if it finds it erased.
-static bool fills(const struct claims *claims, const struct firmware *firmware, uint32_t at) {
-    if (firmware->maker != FIRMWARE_MICROPYTHON) {
-        return false;
-    }
-    // With a claim where the ROM believes the end, it is that place that is filled.
-    const struct claim *last = NULL;
-    for (uint32_t index = 0; index < claims->count; index++) {
-        last = claims->claim[index].kind == CLAIM_PHY ? &claims->claim[index] : last;
-    }
-    return last != NULL && last->from == at;
-}
-
 const struct claim *fit_init_data(const struct claims *claims, const struct firmware *firmware) {
     const struct claim *phy = claims_find(claims, CLAIM_PHY);
-    return phy != NULL && firmware_needs_init_data(firmware) && !fills(claims, firmware, phy->from) ? phy : NULL;
+    return phy != NULL && firmware_needs_init_data(firmware) && !claims_fill_init_data(claims, firmware, phy->from)
+               ? phy
+               : NULL;
 }
 
 static void check_phy(struct fit *fit, const struct claims *claims, const struct firmware *firmware,
@@ -242,7 +231,7 @@ static void check_phy(struct fit *fit, const struct claims *claims, const struct
     }
     const uint8_t *bytes = device->flash + phy->from;
     bool blank = erased(bytes, FIRMWARE_INIT_DATA);
-    if (bytes[0] == 0x05 || (blank && fills(claims, firmware, phy->from))) {
+    if (bytes[0] == 0x05 || (blank && claims_fill_init_data(claims, firmware, phy->from))) {
         return;
     }
     fit_against(
@@ -251,8 +240,9 @@ static void check_phy(struct fit *fit, const struct claims *claims, const struct
         "and reset for ever. What would help: %s; or a flash image made anew, with --init-data "
         "esp_init_data_default.bin",
         phy->from, blank ? "is erased" : "has something else", bytes[0],
-        fills(claims, firmware, phy->from) ? "that sector erased by wire, then the firmware fills it itself"
-                                           : "Espressif's esp_init_data_default.bin written there by wire");
+        claims_fill_init_data(claims, firmware, phy->from)
+            ? "that sector erased by wire, then the firmware fills it itself"
+            : "Espressif's esp_init_data_default.bin written there by wire");
 }
 
 /// The image's own partition table is for one size of flash: with another the SDK stops at its start.

@@ -104,6 +104,7 @@ struct recipe {
     bool downgrade;
     bool installer;
     uint16_t chip;
+    struct oneslot_claim claim;                              ///< none where it ends at 0
     void (*spoil_payload)(uint8_t *payload, uint32_t *size); ///< before it is signed
     void (*spoil)(uint8_t *package, size_t *size);           ///< afterwards
     const uint8_t *image;                                    ///< another image; not packed
@@ -143,7 +144,9 @@ static struct file pack(const struct recipe *recipe) {
                                       .chip = recipe->chip ? recipe->chip : ONESLOT_CHIP_ESP8266,
                                       .board = recipe->board,
                                       .downgrade = recipe->downgrade,
-                                      .installer = recipe->installer};
+                                      .installer = recipe->installer,
+                                      .claims = recipe->claim.to != 0,
+                                      .claim = {recipe->claim}};
     struct oneslot_version minimum;
     struct file file = {0};
     choose_image(&content, recipe);
@@ -360,6 +363,34 @@ static void what_is_not_right_is_refused_by_name_before_anything_is_touched(void
         make_with(&bench, &cases[i].recipe, 1);
         assert_refused(&bench, "/0", NULL, cases[i].reason);
         assert_version(record_of(&bench).floor, "0.0.0");
+        finish(&bench);
+    }
+}
+
+/// Without a map's rows for it, the last byte of what is Oneslot's is the installer's.
+static void what_a_package_claims_is_kept_from_oneslot(void **state) {
+    (void)state;
+    struct bench bench;
+    make_with(&bench, (struct recipe[]){{0}}, 1);
+    const struct oneslot_layout layout = bench.device.layout;
+    finish(&bench);
+    const struct {
+        struct oneslot_claim claim;
+        enum oneslot_error reason;
+    } cases[] = {
+        {{layout.displaced, layout.displaced + 0x1000}, ONESLOT_ERROR_IMAGE_CLAIMS},
+        {{0x99000, ONESLOT_CLAIM_FROM_END | 0x5000}, ONESLOT_ERROR_IMAGE_CLAIMS},
+        {{layout.installer + 0x7000, layout.installer + 0x8000}, ONESLOT_ERROR_IMAGE_CLAIMS},
+        {{(FLASH_SIZE - 0x4000) | ONESLOT_CLAIM_INIT_DATA, FLASH_SIZE - 0x4000}, ONESLOT_ERROR_PHY_INIT},
+        {{FLASH_SIZE - 0x4000, FLASH_SIZE}, ONESLOT_ERROR_NONE},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        make_with(&bench, (struct recipe[]){{.claim = cases[i].claim}}, 1);
+        if (cases[i].reason) {
+            assert_refused(&bench, "/0", NULL, cases[i].reason);
+        } else {
+            assert_installed(&bench, "/0", SIM_RUNS_NEW);
+        }
         finish(&bench);
     }
 }
@@ -743,6 +774,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_signed_package_is_installed_packed_or_not),
         cmocka_unit_test(what_is_not_right_is_refused_by_name_before_anything_is_touched),
+        cmocka_unit_test(what_a_package_claims_is_kept_from_oneslot),
         cmocka_unit_test(a_damaged_stream_with_a_good_signature_is_found_before_the_first_erase),
         cmocka_unit_test(with_a_key_a_plain_image_is_refused_whatever_else_it_is),
         cmocka_unit_test(with_damaged_keys_nothing_is_installed_and_the_application_runs_on),

@@ -14,7 +14,8 @@ ESP_ALIKE_CFLAGS := -fno-schedule-insns2 -mno-target-align
 # For the installer alone: what was tried, and makes its compressed code smaller (each 50 to 400 bytes).
 # Without its knowledge of ranges the compiler warns of values that are set; all other builds look for those that are not.
 ESP_SMALL_CFLAGS := -fno-cse-follow-jumps -fira-algorithm=priority -fno-caller-saves -fno-tree-vrp \
-    -fno-move-loop-invariants -fno-tree-dominator-opts -fno-tree-dse -fno-ipa-sra -Wno-maybe-uninitialized
+    -fno-move-loop-invariants -fno-tree-dominator-opts -fno-tree-dse -fno-ipa-sra -fno-tree-tail-merge \
+    -fno-if-conversion -fno-ipa-icf -fno-tree-pre -fno-tree-ccp -fno-tree-phiprop -Wno-maybe-uninitialized
 # Constants of loader and stage are read as words: no table of jumps, no constant that is an array of bytes.
 ESP_WORDS_CFLAGS := -fno-jump-tables -fno-tree-switch-conversion
 ESP_LDFLAGS := -nostdlib -Wl,--gc-sections -Wl,--fatal-warnings

@@ -59,7 +59,7 @@ static void sha256_of(const uint8_t *bytes, size_t length, uint8_t sha256[32]) {
 
 /// What a reader must heed is critical; what it may leave out without harm is not.
 static void add_protected(struct writer *writer, const struct package_content *content) {
-    uint8_t value[36];
+    uint8_t value[ONESLOT_CLAIMS_MAX * sizeof *content->claim];
     put_half(value, content->chip);
     add(writer, ONESLOT_TLV_CHIP | ONESLOT_TLV_CRITICAL, value, 2);
     add(writer, ONESLOT_TLV_KIND, &content->kind, 1);
@@ -83,6 +83,13 @@ static void add_protected(struct writer *writer, const struct package_content *c
     }
     if (content->installer) {
         add(writer, ONESLOT_TLV_INSTALLER | ONESLOT_TLV_CRITICAL, NULL, 0);
+    }
+    for (uint32_t index = 0; index < content->claims; index++) {
+        put_word(value + 8 * index, content->claim[index].from);
+        put_word(value + 8 * index + 4, content->claim[index].to);
+    }
+    if (content->claims > 0) {
+        add(writer, ONESLOT_TLV_CLAIMS, value, 8 * content->claims);
     }
 }
 

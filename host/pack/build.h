@@ -24,6 +24,8 @@ struct package_content {
     const struct oneslot_version *minimum; ///< NULL = none
     const char *board;                     ///< NULL = any
     bool downgrade;
+    uint32_t claims; ///< how many of the next
+    struct oneslot_claim claim[ONESLOT_CLAIMS_MAX];
     bool installer;
     const struct key *key; ///< NULL = not signed
 };

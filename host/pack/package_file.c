@@ -31,6 +31,7 @@ static const struct name ENTRIES[] = {
     {ONESLOT_TLV_BOARD, "board"},
     {ONESLOT_TLV_DOWNGRADE, "downgrade allowed"},
     {ONESLOT_TLV_INSTALLER, "installer"},
+    {ONESLOT_TLV_CLAIMS, "claims"},
     {0x40, "MCUboot's dependency"},
     {0x70, "MCUboot's unpacked size"},
     {0x71, "MCUboot's unpacked digest"},
@@ -197,6 +198,31 @@ static void print_hex(const char *what, const uint8_t *bytes, size_t length) {
     putchar('\n');
 }
 
+/// "0x100000" or "0x5000 before the end".
+static const char *claim_text(uint32_t address, char text[32]) {
+    uint32_t sectors = address & ~(ONESLOT_SECTOR_SIZE - 1);
+    bool from_end = address & ONESLOT_CLAIM_FROM_END;
+    if (from_end && sectors == 0) {
+        return "the end of the flash";
+    }
+    snprintf(text, 32, "0x%x%s", sectors, from_end ? " before the end" : "");
+    return text;
+}
+
+static void print_claims(const struct oneslot_package *package) {
+    for (uint32_t index = 0; index < package->claims; index++) {
+        const struct oneslot_claim *claim = &package->claim[index];
+        char from[32];
+        char to[32];
+        if (claim->from & ONESLOT_CLAIM_INIT_DATA) {
+            printf("  needs     PHY init data at %s%s\n", claim_text(claim->from, from),
+                   claim->from & ONESLOT_CLAIM_FILLED ? ", or nothing there" : "");
+        } else {
+            printf("  writes    %s to %s by itself\n", claim_text(claim->from, from), claim_text(claim->to, to));
+        }
+    }
+}
+
 static void print_conditions(const struct oneslot_package *package) {
     char version[VERSION_TEXT];
     if (oneslot_package_has(package, ONESLOT_TLV_CHIP)) {
@@ -217,6 +243,7 @@ static void print_conditions(const struct oneslot_package *package) {
     if (oneslot_package_has(package, ONESLOT_TLV_INSTALLER)) {
         puts("  replaces  the installer");
     }
+    print_claims(package);
 }
 
 void package_print(const struct package_file *file) {
@@ -250,6 +277,22 @@ void package_print(const struct package_file *file) {
 
 /* For scripts */
 
+static void claims_json(struct json *json, const struct oneslot_package *package) {
+    json_array(json, "claims");
+    for (uint32_t index = 0; index < package->claims; index++) {
+        const struct oneslot_claim *claim = &package->claim[index];
+        json_object(json, NULL);
+        json_bool(json, "init_data", claim->from & ONESLOT_CLAIM_INIT_DATA);
+        json_bool(json, "filled", claim->from & ONESLOT_CLAIM_FILLED);
+        json_number(json, "from", claim->from & ~(ONESLOT_SECTOR_SIZE - 1));
+        json_bool(json, "from_before_end", claim->from & ONESLOT_CLAIM_FROM_END);
+        json_number(json, "to", claim->to & ~(ONESLOT_SECTOR_SIZE - 1));
+        json_bool(json, "to_before_end", claim->to & ONESLOT_CLAIM_FROM_END);
+        json_object_end(json);
+    }
+    json_array_end(json);
+}
+
 void package_json(struct json *json, const struct package_file *file) {
     const struct oneslot_package *package = &file->package;
     char version[VERSION_TEXT];
@@ -275,6 +318,7 @@ void package_json(struct json *json, const struct package_file *file) {
     }
     json_bool(json, "allow_downgrade", oneslot_package_has(package, ONESLOT_TLV_DOWNGRADE));
     json_bool(json, "installer", oneslot_package_has(package, ONESLOT_TLV_INSTALLER));
+    claims_json(json, package);
     json_hex(json, "digest", package->sha256, sizeof package->sha256);
     json_bool(json, "signed", oneslot_package_has(package, ONESLOT_TLV_SIGNATURE));
     if (oneslot_package_has(package, ONESLOT_TLV_KEY_HASH)) {

@@ -53,6 +53,7 @@ enum oneslot_image_kind {
 #define ONESLOT_TLV_BOARD     0x4fa6u
 #define ONESLOT_TLV_DOWNGRADE 0x4fa7u
 #define ONESLOT_TLV_INSTALLER 0x4fa8u
+#define ONESLOT_TLV_CLAIMS    0x4fa9u
 
 #ifdef __cplusplus
 }

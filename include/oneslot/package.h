@@ -9,6 +9,7 @@
 #define ONESLOT_PACKAGE_H
 
 #include "oneslot/chip.h"
+#include "oneslot/claims.h"
 #include "oneslot/image.h"
 #include "oneslot/numbers.h"
 #include "oneslot/trust.h"
@@ -56,6 +57,8 @@ struct oneslot_package {
     uint8_t key_hash[32];                             ///< with entry KEY_HASH
     uint8_t signature[ONESLOT_SIGNATURE_MAX];
     uint8_t signature_size;
+    uint8_t claims; ///< how many of the next are there, with entry CLAIMS
+    struct oneslot_claim claim[ONESLOT_CLAIMS_MAX];
     bool foreign_signature; ///< there is a digest or signature of another kind
     int8_t signer;          ///< after check: which of the keys has signed it; -1 = none was asked for
 };

@@ -189,6 +189,9 @@ PACKAGE_VARIANTS = (
             "install_package.c", (
         ("    if (!error && expected != NULL) {\n", "    if (false) {\n"),
     ), ("failed",)),
+    Variant("claims_not_looked_at", "a package is installed whatever its firmware writes by itself", "install_package.c", (
+        ("    if (!error && install->as_if == NULL && !install->known) {\n", "    if (false) {\n"),
+    ), ("failed",)),
     Variant("any_fallback_passes", "a fallback that nobody has signed is put back whatever it holds", "install.c", (
         ("{.image = image, .known = true}", "{.known = true}"),
     ), ("failed",)),
