@@ -16,7 +16,8 @@ REAL = ["mp8266-v1.24.0.bin", "mp8266-1m-v1.22.2.bin", "nodemcu-20150107.bin", "
         "at8266-user1-3.0.5.bin", "mp32c3-v1.22.1.bin"]
 EXAMPLE = "example firmware"
 CRITICAL = 0x8000
-CHIP, KIND, CODEC, UNPACKED, MINIMUM, BASE, BOARD, DOWNGRADE, INSTALLER = range(0x4FA0, 0x4FA9)
+CHIP, KIND, CODEC, UNPACKED, MINIMUM, BASE, BOARD, DOWNGRADE, INSTALLER, CLAIMS = range(0x4FA0, 0x4FAA)
+FROM_END, INIT_DATA, FILLED = 1, 2, 4
 
 
 @pytest.fixture(scope="session")
@@ -303,6 +304,34 @@ class TestPack:
         for words in ("255.255.65535+4294967295", "ESP8266", "lamp-2", "1.2.3+4 and up", "downgrade allowed",
                       "the installer"):
             assert words in out
+
+    @pytest.mark.parametrize("name, expected", [
+        ("mp8266-v1.24.0", [(0x100000, 0x5000 | FROM_END), (0x5000 | FROM_END, FROM_END),
+                            (0x4000 | FROM_END | INIT_DATA | FILLED, 0x4000 | FROM_END)]),
+        ("mp8266-v1.9.4", [(0x98000, 0x99000), (0x99000, 0x5000 | FROM_END), (0x5000 | FROM_END, FROM_END),
+                           (0x4000 | FROM_END | INIT_DATA | FILLED, 0x4000 | FROM_END)]),
+        ("wled8266-0.14.2", [(0x300000, 0x3fa000), (0x3fb000, 0x3fc000), (0x4000 | FROM_END, FROM_END)]),
+        ("nodemcu-20150107", [(0x5c000, 0x4000 | FROM_END), (0x4000 | FROM_END, FROM_END)]),
+        ("at8266-user1-3.0.5", [(0x1fb000, 0x200000), (0xfd000, 0x100000), (0xfc000, 0xfd000), (0xfb000, 0xfc000),
+                                (0x1fc000 | INIT_DATA, 0x1fc000)]),
+        ("mp32c3-v1.22.1", None),
+    ])
+    def test_a_package_tells_what_its_firmware_writes_by_itself(self, oneslot, firmware, tmp_path, name, expected):
+        path = tmp_path / "fw.osp"
+        pack = ("pack", firmware / f"{name}.bin", "--version", "1", "-o", path)
+        oneslot.ok(*pack)
+        found = dict(Parts(path.read_bytes()).protected).get(CLAIMS)
+        assert (found and list(struct.iter_unpack("<II", found))) == expected
+        assert oneslot.ok("info", path).out.count("by itself") == sum(not at & INIT_DATA for at, _ in expected or [])
+        oneslot.ok(*pack, "--no-claims")
+        assert CLAIMS not in dict(Parts(path.read_bytes()).protected)
+
+    @pytest.mark.parametrize("value", [b"", b"\0" * 12, b"\0" * 72])
+    def test_claims_of_a_wrong_length_are_named(self, oneslot, keys, package, tmp_path, value):
+        parts = Parts(package.read_bytes())
+        parts.protected = [entry for entry in parts.protected if entry[0] != CLAIMS] + [(CLAIMS, value)]
+        (tmp_path / "bad.osp").write_bytes(parts.reseal())
+        assert refusal(oneslot, tmp_path / "bad.osp", "--key", keys / "ours.pub.pem") == "PACKAGE_TLV"
 
     @pytest.mark.parametrize("version", ["", "1.", "v1", "01", "1.02", "256", "1.256", "1.0.65536", "1.0.0+4294967296",
                                          "1.0.0+", "1.0+7", "1.2.3.4", "1 ", "-1"])

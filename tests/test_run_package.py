@@ -59,3 +59,28 @@ def test_anything_else_is_refused_by_name_and_nothing_is_touched(oneslot, device
     assert run["ok"] and run["operations"]["all"] <= RECORD
     status = oneslot.ok("status", device, "--json").json
     assert status["state"] == "failed" and status["outcome"] == reason
+
+
+@pytest.mark.parametrize("old, new, reason", [
+    ("mp8266-v1.24.0", "mp8266-1m-v1.22.1", "IMAGE_CLAIMS"),
+    ("mp8266-v1.24.0", "mp8266-v1.9.4", "IMAGE_CLAIMS"),
+    ("wled8266-0.14.2", "mp8266-v1.24.0", "IMAGE_CLAIMS"),
+    ("mp8266-v1.23.0", "mp8266-v1.24.0", None),
+])
+def test_the_installer_knows_what_a_packaged_firmware_writes_by_itself(oneslot, firmware, tmp_path, old, new, reason):
+    """Where the host's word is overruled, too; without claims in the package it is installed."""
+    (tmp_path / "files").mkdir()
+    pack = ("pack", firmware / f"{new}.bin", "--version", "2", "--compress")
+    oneslot.ok(*pack, "-o", tmp_path / "files" / "told.osp")
+    oneslot.ok(*pack, "--no-claims", "-o", tmp_path / "files" / "silent.osp")
+    flash = tmp_path / "flash.bin"
+    oneslot.ok("image", firmware / f"{old}.bin", "--flash-size", "4MB", "--fs", tmp_path / "files", "-o", flash)
+    oneslot.ok("request", flash, "/told.osp", "--force")
+    run = oneslot.ok("run", flash, "--expect", firmware / f"{old if reason else new}.bin", "--json").json
+    status = oneslot.ok("status", flash, "--json").json
+    if reason:
+        assert run["operations"]["all"] <= RECORD and status["state"] == "failed" and status["outcome"] == reason
+        oneslot.ok("request", flash, "/silent.osp", "--force")
+        oneslot.ok("run", flash, "--expect", firmware / f"{new}.bin")
+    else:
+        assert status["state"] == "done"
