@@ -49,6 +49,10 @@ enum oneslot_error oneslot_image_allowed(const struct oneslot_image *image, cons
     if (error != ONESLOT_ERROR_NONE) {
         return error;
     }
+    // A boot loader alone would be started, and start nothing.
+    if (image->kind == ONESLOT_IMAGE_BOOT) {
+        return ONESLOT_ERROR_IMAGE_UNKNOWN;
+    }
     if (limits->firmware < image->target || image->size > limits->firmware - image->target) {
         return ONESLOT_ERROR_IMAGE_TOO_LARGE;
     }

@@ -262,7 +262,12 @@ static void check_table(struct fit *fit, const struct claims *claims, const stru
 
 void fit_alone(struct fit *fit, const struct firmware *firmware) {
     fit->count = 0;
-    if (firmware->image.kind != ONESLOT_IMAGE_ESP32) {
+    if (firmware->image.kind == ONESLOT_IMAGE_BOOT) {
+        fit_against(
+            fit, ONESLOT_ERROR_IMAGE_UNKNOWN, 0, firmware->size,
+            "it is a boot loader alone, which would start nothing. What would help: the firmware that it starts "
+            "(user1)");
+    } else if (firmware->image.kind != ONESLOT_IMAGE_ESP32) {
         check_place(fit, firmware);
         check_combined(fit, firmware);
     }

@@ -44,6 +44,7 @@ UNFIT = [
     # The same place, another kind of file system: seen under the boot ROM to ask for a person for ever.
     ("mp8266-v1.9.4", "4MB", "mp8266-1m-v1.22.1", "IMAGE_CLAIMS", ("littlefs takes 0x99000", "'fat'", "another kind")),
     ("mp8266-1m-v1.22.1", "4MB", "mp8266-v1.9.4", "IMAGE_CLAIMS", ("FAT takes 0x99000", "'vfs'", "another kind")),
+    ("mp8266-v1.24.0", "4MB", "boot_v1.7", "IMAGE_UNKNOWN", ("boot loader alone",)),
     # The program is a sector longer, and the files begin behind it.
     ("nodemcu-20150106", "4MB", "nodemcu-20150107", "IMAGE_CLAIMS", ("0x5c000 to 0x7c000", "'spiffs'", "be lost")),
     # Linked for a place that the header does not tell of: it runs without its files.

@@ -304,7 +304,7 @@ struct accepted {
 
 static const struct accepted accepted[] = {
     {"plain", build_plain, ONESLOT_IMAGE_PLAIN, CHECKSUM, 3, 3, 0, 0x40100010, UNPROVEN},
-    {"boot", build_boot, ONESLOT_IMAGE_BOOT, CHECKSUM, 3, 3, 0, 0x40100010, UNPROVEN},
+    {"boot", build_boot, ONESLOT_IMAGE_BOOT, CHECKSUM, 3, 3, 0, 0x40100010, ONESLOT_ERROR_IMAGE_UNKNOWN},
     {"MicroPython", build_micropython, ONESLOT_IMAGE_MICROPYTHON, CHECKSUM | LENGTH | ONESLOT_PROOF_MD5, 3, 3, 0,
      0x40100010, ONESLOT_ERROR_NONE},
     {"old MicroPython", build_old_micropython, ONESLOT_IMAGE_PLAIN, CHECKSUM, 3, 3, 0, 0x40100010, UNPROVEN},
@@ -691,12 +691,15 @@ static void test_the_sha256_that_was_asked_for_proves_or_refuses(void **state) {
         struct oneslot_source source = source_of(file.bytes, file.size);
         assert_int_equal(oneslot_image_prove(&image, &source, digest, buffer, NULL, NULL), ONESLOT_ERROR_NONE);
         assert_int_equal(image.proofs, accepted[i].proofs | ONESLOT_PROOF_SHA256);
-        assert_int_equal(oneslot_image_allowed(&image, &oneslot_esp8266.limits, NULL), ONESLOT_ERROR_NONE);
+        bool boot = image.kind == ONESLOT_IMAGE_BOOT; // whoever asks for it, it would start nothing
+        assert_int_equal(oneslot_image_allowed(&image, &oneslot_esp8266.limits, NULL),
+                         boot ? ONESLOT_ERROR_IMAGE_UNKNOWN : ONESLOT_ERROR_NONE);
         digest[31] ^= 1;
         assert_int_equal(oneslot_image_prove(&image, &source, digest, buffer, NULL, NULL), ONESLOT_ERROR_IMAGE_SHA256);
         struct oneslot_image_limits limits = oneslot_esp8266.limits;
         limits.expected = digest;
-        assert_int_equal(oneslot_image_allowed(&image, &limits, NULL), ONESLOT_ERROR_IMAGE_SHA256);
+        assert_int_equal(oneslot_image_allowed(&image, &limits, NULL),
+                         boot ? ONESLOT_ERROR_IMAGE_UNKNOWN : ONESLOT_ERROR_IMAGE_SHA256);
     }
 }
 

@@ -510,6 +510,9 @@ IMAGE_VARIANTS = (
     Variant("user2_taken_for_user1", "an image that was linked for another place is allowed", "image_allowed.c", (
         ("    if (image->elsewhere) {\n", "    if (false) {\n"),
     ), ("failed",)),
+    Variant("boot_loader_is_a_firmware", "a boot loader alone is allowed", "image_allowed.c", (
+        ("    if (image->kind == ONESLOT_IMAGE_BOOT) {\n", "    if (false) {\n"),
+    ), ("failed",)),
 )
 # Of what the loader starts.
 START_VARIANTS = (
