@@ -66,6 +66,7 @@ void case_cut_at(struct sim_case *run, const struct track_point *point, enum nor
 enum sim_stop case_power_on(struct sim_case *run) {
     uint32_t before = run->device.nor.operations;
     enum sim_stop stop = sim_power_on(&run->device);
+    nor_note(&run->device.nor, (uint32_t)stop << 8 | run->device.last);
     case_tell(run, "power on: %s after %u operations (%s; installer: %s)", sim_stop_text(stop),
               (unsigned)(run->device.nor.operations - before), sim_runs_text(sim_runs(&run->device)),
               oneslot_error_text(run->device.last));

@@ -449,8 +449,22 @@ static void count_sector(struct nor *nor, uint32_t index, bool erase) {
     raise(nor, &nor->deed_programs_max, sector->deed_programs, index);
 }
 
+/// Steps of FNV-1a, over words.
+void nor_note(struct nor *nor, uint32_t word) {
+    nor->statistics.trace = (nor->statistics.trace ^ word) * 0x100000001b3u;
+}
+
+static void note_operation(struct nor *nor, const struct nor_operation *operation) {
+    nor_note(nor, (uint32_t)operation->kind << 28 | operation->length);
+    nor_note(nor, operation->address);
+    for (uint32_t i = 0; operation->kind == NOR_PROGRAM && i < operation->length; i++) {
+        nor_note(nor, operation->data[i]);
+    }
+}
+
 static void count_operation(struct nor *nor, const struct nor_operation *operation) {
     struct nor_statistics *statistics = &nor->statistics;
+    note_operation(nor, operation);
     for (uint32_t at = 0; at < operation->length; at += ONESLOT_SECTOR_SIZE) {
         count_sector(nor, (operation->address + at) / ONESLOT_SECTOR_SIZE, operation->kind != NOR_PROGRAM);
     }
@@ -571,6 +585,8 @@ static int port_read(void *context, uint32_t address, void *buffer, uint32_t len
     }
     spend(nor);
     uint32_t number = nor->reads++;
+    nor_note(nor, 0xf0000000u | length);
+    nor_note(nor, address);
     nor->statistics.reads++;
     nor->statistics.read_bytes += length;
     nor->statistics.read_time += nor->timing.read_command + nor->timing.read_byte * length;

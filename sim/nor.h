@@ -93,6 +93,9 @@ struct nor_statistics {
     uint64_t erase_time; ///< nanoseconds, like the others
     uint64_t program_time;
     uint64_t read_time;
+    /// What was asked of the chip, in order, as one number: another one as soon as a single read or operation differs.
+    /// Those of several chips are added.
+    uint64_t trace;
 };
 
 enum nor_violation_kind {
@@ -162,6 +165,9 @@ void nor_destroy(struct nor *nor);
 
 /// The port for the core. It refers to `nor`.
 struct oneslot_flash nor_flash(struct nor *nor);
+
+/// Puts a word of what came of it into the trace.
+void nor_note(struct nor *nor, uint32_t word);
 
 /// Puts bytes into the flash from outside, without operations, wear or rules.
 void nor_load(struct nor *nor, uint32_t address, const void *bytes, uint32_t length);

@@ -13,6 +13,7 @@ static void add_statistics(struct nor_statistics *to, const struct nor_statistic
     to->erase_time += from->erase_time;
     to->program_time += from->program_time;
     to->read_time += from->read_time;
+    to->trace += from->trace;
 }
 
 void tally_failure(struct campaign_report *report, const struct campaign_case *which, uint64_t seed,

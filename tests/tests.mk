@@ -29,6 +29,8 @@ $(BUILD)/asan/tests/test_install_package: $(call asan_objects,$(PACK_CODEC_SOURC
 STORY_SOURCES := tests/story/small_story.c host/pack/kit.c host/pack/build.c $(PACK_CODEC_SOURCES)
 $(BUILD)/host/tests/test_story: $(call host_objects,$(STORY_SOURCES))
 $(BUILD)/asan/tests/test_story: $(call asan_objects,$(STORY_SOURCES))
+$(BUILD)/host/tests/test_traces: $(call host_objects,$(STORY_SOURCES))
+$(BUILD)/asan/tests/test_traces: $(call asan_objects,$(STORY_SOURCES))
 $(BUILD)/host/tests/test_self_update: $(call host_objects,host/pack/build.c)
 $(BUILD)/asan/tests/test_self_update: $(call asan_objects,host/pack/build.c)
 
@@ -51,7 +53,10 @@ unit: $(DEPS)/test.mk $(HOST_TESTS) $(ASAN_TESTS) ## Run the unit tests alone
 lint: $(DEPS)/test.mk ## Check format and look for faults with cppcheck and clang-tidy
 	@$(RUN_TESTS) lint/
 
-.PHONY: mutants
+.PHONY: traces mutants
+traces: $(BUILD)/host/tests/test_traces ## Write tests/traces.txt anew, after the engine was changed on purpose
+	@ONESLOT_TRACES=1 $<
+
 MUTANTS ?= 60
 SEED ?= 1
 mutants: $(DEPS)/test.mk ## Change MUTANTS (60) tokens of the core, drawn by SEED, one at a time, and ask the tests; T=PART

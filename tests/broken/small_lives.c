@@ -15,34 +15,14 @@ static void show_progress(void *context, uint64_t done, uint64_t cases, uint64_t
             (unsigned long long)cuts, (unsigned long long)failures);
 }
 
-static void take_parts(struct lives_settings *settings, const struct small_story *story) {
-    const struct story_settings *from = &story->settings;
-    uint32_t size = from->provision.firmware_size;
-    settings->provision = from->provision;
-    settings->provision.trust = NULL;
-    settings->provision.version = (struct oneslot_version){0};
-    settings->firmwares = LIVES_FIRMWARES;
-    for (uint32_t i = 0; i < LIVES_FIRMWARES; i++) {
-        settings->firmware[i].flash = (struct sim_firmware){story->images[i], size};
-        settings->firmware[i].image = (struct story_bytes){story->images[i], size};
-    }
-    settings->package = from->new_package;
-    if (from->provision.installer) {
-        settings->new_installer_package = from->new_installer_package;
-        settings->new_installer = from->new_installer;
-    }
-    settings->jobs = 2;
-}
-
 int main(int argc, char **argv) {
     struct small_story story;
     struct lives_settings settings;
     struct lives_report report;
     char message[160] = "";
     bool esp32 = argc > 1 && strcmp(argv[1], "esp32") == 0;
-    memset(&settings, 0, sizeof settings);
     small_story_create(&story, esp32 ? ONESLOT_CHIP_ESP32C3 : ONESLOT_CHIP_ESP8266);
-    take_parts(&settings, &story);
+    small_story_lives(&settings, &story);
     settings.lives = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 400;
     settings.seed = argc > 3 ? strtoull(argv[3], NULL, 10) : 1;
     settings.failures_max = argc > 3 ? 0 : 1;

@@ -142,3 +142,23 @@ void small_story_destroy(struct small_story *story) {
     free(story->installers[0]);
     free(story->installers[1]);
 }
+
+void small_story_lives(struct lives_settings *settings, const struct small_story *story) {
+    const struct story_settings *from = &story->settings;
+    uint32_t size = from->provision.firmware_size;
+    memset(settings, 0, sizeof *settings);
+    settings->provision = from->provision;
+    settings->provision.trust = NULL;
+    settings->provision.version = (struct oneslot_version){0};
+    settings->firmwares = LIVES_FIRMWARES;
+    for (uint32_t i = 0; i < LIVES_FIRMWARES; i++) {
+        settings->firmware[i].flash = (struct sim_firmware){story->images[i], size};
+        settings->firmware[i].image = (struct story_bytes){story->images[i], size};
+    }
+    settings->package = from->new_package;
+    if (from->provision.installer) {
+        settings->new_installer_package = from->new_installer_package;
+        settings->new_installer = from->new_installer;
+    }
+    settings->jobs = 2;
+}

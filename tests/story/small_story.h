@@ -3,6 +3,7 @@
 #define TESTS_STORY_SMALL_STORY_H
 
 #include "host/pack/kit.h"
+#include "sim/lives.h"
 
 struct small_story {
     struct story_settings settings;
@@ -16,5 +17,8 @@ struct small_story {
 /// `story` must stay where it is. Frees with small_story_destroy.
 void small_story_create(struct small_story *story, uint16_t chip);
 void small_story_destroy(struct small_story *story);
+
+/// Settings for lives with the same parts; how many, and the seed, are the caller's to set.
+void small_story_lives(struct lives_settings *settings, const struct small_story *story);
 
 #endif
