@@ -13,7 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/// Seconds without a finished case after which a process counts as hung.
+/// Seconds on the CPU without a finished case after which a process counts as hung. (Not on the clock on the wall: the
+/// machine may be busy, or the process stopped for a while.)
 #define PATIENCE 120.0
 
 /// What a process shares with the parent; its sum lies elsewhere.
@@ -33,6 +34,16 @@ struct work {
 double jobs_seconds(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/// What a process has used of the CPU so far.
+static double cpu_seconds(pid_t pid) {
+    clockid_t clock;
+    struct timespec time;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) {
+        return 0;
+    }
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
@@ -93,8 +104,8 @@ static bool tend(const struct work *work, uint32_t job, pid_t pid, uint64_t *see
     if (ended == 0) {
         if (share->done != *seen) {
             *seen = share->done;
-            *since = jobs_seconds();
-        } else if (jobs_seconds() - *since > PATIENCE) {
+            *since = cpu_seconds(pid);
+        } else if (cpu_seconds(pid) - *since > PATIENCE) {
             kill(pid, SIGKILL);
         }
         return false;
@@ -129,7 +140,7 @@ static void run_processes(const struct work *work) {
     bool ended[JOBS_MAX] = {false};
     fflush(NULL);
     for (uint32_t job = 0; job < jobs; job++) {
-        since[job] = jobs_seconds();
+        since[job] = 0;
         pid[job] = start(work, job);
     }
     uint32_t left = jobs;

@@ -8,7 +8,8 @@ FUZZ_CFLAGS := -std=c11 -O1 -g $(WARNINGS) $(CPPFLAGS) -fsanitize=fuzzer-no-link
 FUZZ_TARGETS := $(patsubst fuzz_%,%,$(basename $(notdir $(sort $(wildcard tests/fuzz/fuzz_*.c)))))
 FUZZ_PROGRAMS := $(addprefix $(BUILD)/fuzz/,$(FUZZ_TARGETS))
 FUZZ_SOURCES := $(CORE_SOURCES) $(LITTLEFS_SOURCES) host/ram_flash.c host/map_csv.c host/size.c host/terminal.c \
-    tests/littlefs_reseal.c tests/fuzz/input.c sim/nor.c $(wildcard sim/esp8266/*.c)
+    tests/littlefs_reseal.c tests/synthetic.c tests/synthetic_esp32.c tests/fuzz/input.c tests/fuzz/device.c \
+    $(SIM_SOURCES) tests/story/small_story.c host/pack/kit.c host/pack/build.c $(PACK_CODEC_SOURCES)
 LIBFUZZ := $(BUILD)/fuzz/libfuzz.a
 
 $(BUILD)/fuzz/obj/%.o: %.c | $(DEPS)/test.mk

@@ -477,7 +477,87 @@ def esp8266_seeds():
         yield f"noise-{number}", esp8266_input(program=rng.randbytes(300), cut=number)
 
 
-TARGETS = {"esp8266": esp8266_seeds, "unpack": unpack_seeds, "package": package_seeds, "image": image_seeds,
+# A whole device (tests/fuzz/device.c): how many changes, each change, what is asked for, and for each start a cut and
+# what the application does about a trial.
+
+OF_RECORD, OF_FILE = 6, 7
+PATHS = {"image": 0, "package": 1, "saved": 2, "installer": 3, "missing": 4, "labelled": 5, "raw": 6, "folder": 7}
+
+
+def cuts(*places):
+    return b"".join(struct.pack("<HB", place, index % 4) for index, place in enumerate(places))
+
+
+def byte_at(part, offset, bits):
+    return struct.pack("<BHB", part, offset, bits)
+
+
+def record_with(*edits):
+    return bytes([OF_RECORD, len(edits) - 1]) + b"".join(struct.pack("<HB", *edit) for edit in edits)
+
+
+def file_with(which, *edits, cut=None):
+    count = len(edits) | (0x80 if cut is not None else 0)
+    return (bytes([OF_FILE + 8 * which, count]) + (struct.pack("<H", cut) if cut is not None else b"") +
+            b"".join(struct.pack("<I", at)[:3] + bytes([bits]) for at, bits in edits))
+
+
+def install_seeds():
+    for name, path in PATHS.items():
+        yield name, b"\0" + bytes([0x80 | path, 0])
+    yield "cut", b"\0\x81\0" + cuts(0x1009, 0x3020)
+    yield "trial", b"\0\x81\x01\x03" + cuts(0, 0x2003)
+    yield "fallback", b"\0\x81\x03\x03\x02" + cuts(0, 0)
+    yield "digest", b"\0\x80\x04" + noise(32)
+    yield "broken-application", b"\1" + byte_at(5, 0x300, 4) + b"\0"
+    yield "broken-first-sector", b"\1" + byte_at(3, 20, 4) + b"\0"
+    yield "rotten-record", b"\1" + byte_at(0, 0x11, 1) + b"\x80\0"
+    for state in range(1, 8):
+        yield f"state-{state}", b"\1" + record_with((9, state)) + b"\0" + cuts(0, 0)
+    yield "header", b"\1" + file_with(0, (1, 3)) + b"\x80\0"
+    yield "entries", b"\1" + file_with(1, (0x800000, 1), (0x800060, 2)) + b"\x81\0"
+    yield "short", b"\1" + file_with(0, cut=100) + b"\x80\0"
+
+
+def self_update_seeds():
+    yield "as-it-is", b"\0\0" + cuts(0)
+    yield "dead", b"\0\x09" + cuts(0, 0, 0, 0)
+    for cut in (3, 20, 60, 100, 130):
+        yield f"cut-{cut}", b"\0\x08" + cuts(0x1000 | cut, 0, 0x2000 | cut, 0)
+    yield "place", b"\1" + record_with((0x210, 0x40), (0x211, 1)) + b"\0" + cuts(0, 0)
+    yield "package", b"\1" + file_with(3, (0x24, 1)) + b"\0"
+
+
+def handover_seeds():
+    for rollback in (0, 1):
+        yield f"image-{rollback}", b"\0" + bytes([4 | rollback]) + b"\0" + cuts(0, 0, 0)
+        yield f"trial-{rollback}", b"\0" + bytes([0x14 | rollback]) + b"\x03\x03\x02" + cuts(0, 0, 0)
+        yield f"refused-{rollback}", b"\0" + bytes([0x16 | rollback]) + b"\0" + cuts(0, 0, 0)
+    for offset in (0, 24, 28, 0x1000):
+        yield f"otadata-{offset}", b"\1" + byte_at(3, offset, 2) + b"\1" + cuts(0, 0x1004)
+    yield "broken-application", b"\1" + byte_at(5, 0x300, 4) + b"\1"
+
+
+def api_seeds():
+    for chip in (0, 1):
+        yield f"calls-{chip}", bytes([chip, 0, 6, 0, 3, 1, 2, 3, 0])
+        yield f"trial-{chip}", bytes([chip, 0, 3, 0x80, 3, 3, 2, 3, 2])
+        yield f"too-long-{chip}", bytes([chip, 0, 2, 0x80, 1, 33, 3])
+        yield f"path-{chip}", bytes([chip, 1]) + record_with(*((32 + at, 0x41) for at in range(24))) + b"\2\3\2"
+
+
+def save_seeds():
+    for chip in (0, 1):
+        yield f"plain-{chip}", bytes([chip, 0, 1, 0, 1])
+        yield f"packed-{chip}", bytes([chip, 0, 0, 0, 0xBF])
+        yield f"full-{chip}", bytes([chip, 0, 3, 0, 0x40])
+        yield f"changed-{chip}", bytes([chip, 1]) + byte_at(5, 0x300, 4) + bytes([1, 0, 1])
+        yield f"size-{chip}", bytes([chip, 1]) + record_with((20, 0x10)) + bytes([1, 0, 1])
+
+
+TARGETS = {"install": install_seeds, "self_update": self_update_seeds, "handover": handover_seeds, "api": api_seeds,
+           "save": save_seeds,
+           "esp8266": esp8266_seeds, "unpack": unpack_seeds, "package": package_seeds, "image": image_seeds,
            "image_esp32": image_esp32_seeds, "journal": journal_seeds,
            "map": map_seeds, "file_system": file_system_seeds}
 
