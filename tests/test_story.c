@@ -2,19 +2,20 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "tests/story/small_story.h"
 
-/* With sanitizers, of the page programs amid a sector every so many-th alone. */
+/* Of the page programs amid a sector every so many-th alone; every one with ONESLOT_FULL (`make test-full`). */
 #if defined(__SANITIZE_ADDRESS__)
 #define STEP    32u
 #define CHAINS  20u
 #define CHANGES 10u
 #else
-#define STEP    1u
+#define STEP    (getenv("ONESLOT_FULL") ? 1u : 6u)
 #define CHAINS  60u
 #define CHANGES 40u
 #endif
