@@ -198,7 +198,8 @@ class Bench:
         digest = self.digest()
         if kept.exists() and json.loads(kept.read_text())["digest"] == digest:
             return json.loads(kept.read_text())["programs"]
-        objects = self.compile_all(pool, self.core, self.folder / "counted", "--coverage", "-fprofile-update=atomic")
+        # Without optimisation: else lines are merged, and what is passed through looks as if it was not.
+        objects = self.compile_all(pool, self.core, self.folder / "counted", "-O0", "--coverage", "-fprofile-update=atomic")
         library = self.folder / "covered" / "libmutant.so"
         library.parent.mkdir(exist_ok=True)
         self.share([*objects, *self.fetched_objects], library)
@@ -262,7 +263,7 @@ def code_of(path):
 
 
 def judge(bench, coverage, mutant, number):
-    """"killed", "lived", "unseen" (no program passes there), "refused" (does not compile) or "same" (same code)."""
+    """"killed", "lived", "unseen" (no program passes through the file), "refused" (no C) or "same" (same code)."""
     source = (ROOT / mutant.file).read_text()
     folder = bench.folder / f"mutant-{number}"
     result = folder / (Path(mutant.file).stem + ".o")
@@ -275,6 +276,8 @@ def judge(bench, coverage, mutant, number):
         bench.share([*(path for name, path in bench.objects.items() if name != mutant.file), result,
                      *bench.fetched_objects], library)
         passing = [name for name, told in coverage.items() if mutant.line in told["lines"].get(mutant.file, ())]
+        # A table, or a line of an expression that the compiler counts with another: whoever passes through the file.
+        passing = passing or [name for name, told in coverage.items() if told["lines"].get(mutant.file)]
         for program in sorted(passing, key=lambda name: coverage[name]["seconds"]):
             seconds = int(10 * coverage[program]["seconds"]) + CORPSE_SECONDS
             if bench.run(program, library, seconds) != 0:

@@ -221,7 +221,10 @@ static void paths_are_of_the_forms_that_sources_have(void **state) {
         {"@:512", false},
         {"vfs", false},
         {"vfs:", false},
+        {"sixteen.letters.:/fw.bin", true},
         {"seventeen-letters:/fw.bin", false},
+        {"a:/f", true},
+        {"@a", true},
         {"dir/a:/fw.bin", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -285,7 +288,15 @@ static void a_cancel_without_a_request_writes_nothing(void **state) {
 static void a_confirm_ends_a_trial_and_nothing_else(void **state) {
     (void)state;
     installer_leaves(ONESLOT_STATE_TRIAL, ONESLOT_ERROR_NONE);
+    struct oneslot_record expected = newest();
     assert_int_equal(oneslot_confirm(&device), ONESLOT_ERROR_NONE);
+    struct oneslot_record found = newest();
+    expected.state = ONESLOT_STATE_DONE;
+    expected.detail = 0;
+    expected.sequence = found.sequence;
+    expected.crc = found.crc;
+    memcpy(expected.floor, expected.installed_version, sizeof expected.floor);
+    assert_memory_equal(&found, &expected, sizeof found);
     assert_int_equal(newest().state, ONESLOT_STATE_DONE);
     assert_true(all_are(newest().floor, ONESLOT_VERSION_SIZE, 0x66)); // the version that was on trial
     assert_words("upgraded to /fw.bin");

@@ -72,6 +72,19 @@ static void what_is_counted_from_the_end_is_counted_from_the_headers(void **stat
                              part ? ONESLOT_ERROR_IMAGE_CLAIMS : ONESLOT_ERROR_NONE);
         }
     }
+    // A part in the last sector that each header tells of is met by a claim of that sector alone.
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        struct oneslot_map last = {.count = 1, .partition = {{.type = 0x40, .subtype = 2, .size = 0x1000}}};
+        last.partition[0].address = headers[i].size - 0x1000;
+        const struct oneslot_claim claim = {0x1000 | END, END};
+        struct oneslot_flash flash;
+        ram_flash_init(&flash, chip, CHIP_SIZE);
+        for (size_t j = 0; j < sizeof headers / sizeof headers[0]; j++) {
+            chip[3] = (uint8_t)(headers[j].nibble << 4);
+            assert_int_equal(oneslot_claims_allowed(&claim, 1, &flash, &last),
+                             headers[i].size == headers[j].size ? ONESLOT_ERROR_IMAGE_CLAIMS : ONESLOT_ERROR_NONE);
+        }
+    }
     // MicroPython before 1.13: from 0x99000 to all but five sectors. Told of 1 MiB or less it ends before, or begins
     // nowhere.
     assert_int_equal(ask(0x99000, 0x5000 | END, 4), ONESLOT_ERROR_IMAGE_CLAIMS);

@@ -152,3 +152,21 @@ def test_a_firmware_that_is_too_large_for_its_region_is_told_in_bytes(oneslot, f
     result = ask(oneslot, device("mp8266-1m-v1.22.1", "4MB"), firmware / "wled8266-0.14.3.bin")
     size = (firmware / "wled8266-0.14.3.bin").stat().st_size
     assert result.status == 1 and f"{size - 0x98000} bytes too many" in result.err, result
+
+
+@pytest.mark.parametrize("name, words", [
+    ("mp8266-v1.24.0", {"vfs": "at its first start"}),
+    ("mp8266-v1.9.4", {"fat": "at its first start", "littlefs": "never makes"}),
+    ("wled8266-0.14.2", {"littlefs": "when its program asks"}),
+    ("at8266-user1-3.0.4", {"littlefs": "never makes"}),
+    ("nodemcu-20150107", {"littlefs": "never makes"}),
+])
+def test_who_makes_a_file_system_is_said_as_it_is(oneslot, firmware, tmp_path, name, words):
+    """Only the firmware's own place is filled by it; Oneslot's own file system nobody makes but a person."""
+    boot = ["--boot", firmware / "boot_v1.7.bin"] if "user1" in name else []
+    oneslot.ok("image", firmware / f"{name}.bin", "--flash-size", "4MB", *boot, "-o", tmp_path / "f.bin")
+    said = [finding["text"] for finding in oneslot.ok("map", "check", tmp_path / "f.bin", "--json").json["maps"][0]["findings"]
+            if finding["rule"] == "content-fs-missing"]
+    assert len(said) == len(words)
+    for label, text in words.items():
+        assert any(f"'{label}'" in line and text in line for line in said), said

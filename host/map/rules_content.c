@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/superblock.h"
+#include "host/claims.h"
 #include "host/map/files.h"
 #include "host/map/rules.h"
 #include "host/ram_flash.h"
@@ -35,6 +36,33 @@ static void check_littlefs(struct check *check, const struct oneslot_partition *
     }
 }
 
+/// Who makes a file system in a region that is erased, as words behind "is erased: ".
+static const char *who_makes_files(const struct check *check, const struct oneslot_partition *region) {
+    struct rules_image image;
+    struct claims claims = {0};
+    rules_image_find(&image, check);
+    const enum firmware_maker maker = image.firmware.maker;
+    if (image.known) {
+        const struct claims_chip chip = {.flash_size = check->map->flash_size, .told = rules_told(check->map)};
+        claims_of(&claims, &image.firmware, &chip);
+    }
+    const struct claim *files = claims_find(&claims, CLAIM_FILES);
+    bool own = files != NULL && files->from == region->address;
+    rules_image_free(&image);
+    if (own && maker == FIRMWARE_MICROPYTHON) {
+        return "the firmware makes its file system there at its first start";
+    }
+    if (own) {
+        return "the firmware makes its file system there when its program asks for it";
+    }
+    if (image.known && check->map->chip == FLASH_MAP_ESP8266) {
+        return "this firmware never makes a file system there; 'oneslot fs format' does, and until then no upgrade is "
+               "read "
+               "from it";
+    }
+    return "the firmware makes a file system there, or 'oneslot fs format' does";
+}
+
 static void check_region_files(struct check *check, const struct oneslot_partition *region) {
     const struct flash_map *map = check->map;
     uint32_t extent;
@@ -49,11 +77,9 @@ static void check_region_files(struct check *check, const struct oneslot_partiti
     if (files == FILES_NONE) {
         bool blank = erased(map->bytes + region->address, region->size);
         rules_report(check, RULE_CONTENT_FS_MISSING, blank ? FLASH_MAP_ADVICE : FLASH_MAP_ERROR, region->address,
-                     region->size,
-                     blank ? "'%s' (0x%x to 0x%llx) is erased: the firmware makes a file system there at its first "
-                             "start, or 'oneslot fs' does"
-                           : "'%s' (0x%x to 0x%llx) holds something, but no file system that is known",
-                     region->label, region->address, end);
+                     region->size, "'%s' (0x%x to 0x%llx) %s%s", region->label, region->address, end,
+                     blank ? "is erased: " : "holds something, but no file system that is known",
+                     blank ? who_makes_files(check, region) : "");
         return;
     }
     if (files == FILES_FAT && region->subtype == ONESLOT_SUBTYPE_DATA_LITTLEFS) {
