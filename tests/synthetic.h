@@ -15,4 +15,15 @@ void synthetic_micropython(uint8_t *bytes, uint32_t size, uint64_t seed, uint32_
 /// Writes length and MD5 anew, after a test has changed the content.
 void synthetic_seal(uint8_t *bytes, uint32_t size);
 
+/// Smallest user1, and what sizes leave of 16.
+#define SYNTHETIC_USER1_MINIMUM 0x64u
+#define SYNTHETIC_USER1_REST    4u
+
+/// Fills `bytes` with a user1 of `size` bytes (SYNTHETIC_USER1_REST more than a multiple of 16): code that runs in
+/// place, two segments, checksum, CRC.
+void synthetic_user1(uint8_t *bytes, uint32_t size, uint64_t seed);
+
+/// Fills a sector with a boot loader for it, which names itself as Espressif's does.
+void synthetic_boot(uint8_t bytes[4096]);
+
 #endif

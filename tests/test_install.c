@@ -134,6 +134,49 @@ static void a_request_installs_the_file_and_says_so(void **state) {
     finish(&bench);
 }
 
+#define USER1_SIZE (0x8000u + SYNTHETIC_USER1_REST)
+
+static void a_user1_is_put_behind_espressifs_boot_loader_alone(void **state) {
+    (void)state;
+    static uint8_t old_flash[ONESLOT_SECTOR_SIZE + USER1_SIZE];
+    static uint8_t new_flash[ONESLOT_SECTOR_SIZE + USER1_SIZE];
+    synthetic_boot(old_flash);
+    synthetic_boot(new_flash);
+    synthetic_user1(old_flash + ONESLOT_SECTOR_SIZE, USER1_SIZE, 1);
+    synthetic_user1(new_flash + ONESLOT_SECTOR_SIZE, USER1_SIZE, 2);
+    const struct sim_file file = {"/user1", new_flash + ONESLOT_SECTOR_SIZE, USER1_SIZE};
+    struct sim_provision parts = {
+        .flash_size = FLASH_SIZE, .firmware = old_flash, .firmware_size = sizeof old_flash, .file = &file, .files = 1};
+    struct bench bench;
+    assert_int_equal(sim_provision(flash_bytes, &parts, NULL), ONESLOT_ERROR_NONE);
+    start(&bench);
+    bench.device.old_firmware = (struct sim_firmware){old_flash, sizeof old_flash};
+    bench.device.new_firmware = (struct sim_firmware){new_flash, sizeof new_flash};
+    assert_runs(&bench, SIM_RUNS_OLD);
+    request(&bench, "/user1", NULL);
+    assert_runs(&bench, SIM_RUNS_NEW);
+    assert_int_equal(status_of(&bench).installed_size, USER1_SIZE);
+    finish(&bench);
+    // The name of the boot loader decides, wherever in its sector it stands; without it nothing starts a user1.
+    static const char name[] = "2nd boot version";
+    for (uint32_t at = 16; at <= ONESLOT_SECTOR_SIZE - sizeof name; at += 0x7cf) {
+        for (int there = 0; there < 2; there++) {
+            struct sim_provision plain = parts;
+            plain.firmware = old_image;
+            plain.firmware_size = OLD_SIZE;
+            assert_int_equal(sim_provision(flash_bytes, &plain, NULL), ONESLOT_ERROR_NONE);
+            start(&bench);
+            nor_load(&bench.device.nor, bench.device.layout.displaced + at, name, sizeof name - (there ? 1 : 2));
+            request(&bench, "/user1", NULL);
+            (void)sim_power_on(&bench.device);
+            struct oneslot_record record;
+            assert_int_equal(sim_journal(&bench.device, &record), ONESLOT_ERROR_NONE);
+            assert_int_equal(record.outcome, there ? ONESLOT_ERROR_NONE : ONESLOT_ERROR_IMAGE_NEEDS_BOOT);
+            finish(&bench);
+        }
+    }
+}
+
 static void what_already_holds_is_not_written_again(void **state) {
     (void)state;
     struct bench bench;
@@ -509,6 +552,7 @@ static void an_image_in_a_raw_region_is_installed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_installs_the_file_and_says_so),
+        cmocka_unit_test(a_user1_is_put_behind_espressifs_boot_loader_alone),
         cmocka_unit_test(what_already_holds_is_not_written_again),
         cmocka_unit_test(a_bad_file_costs_nothing_but_a_named_record),
         cmocka_unit_test(a_path_that_leads_nowhere_is_named),
