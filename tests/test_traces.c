@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "oneslot/layout.h"
+#include "oneslot/pack.h"
 #include "tests/small_upgrade.h"
 #include "tests/story/small_story.h"
 
@@ -172,11 +173,77 @@ static void stories_and_lives_on_the_esp32(void **state) {
     stories_and_lives("esp32c3", ONESLOT_CHIP_ESP32C3, false);
 }
 
+/* What a device compresses, byte for byte. */
+
+#define CODE_SIZE 0x18000u
+
+struct packing {
+    const uint8_t *code;
+    uint32_t crc;
+};
+
+static enum oneslot_error give(void *context, uint32_t offset, void *buffer, uint32_t length) {
+    const struct packing *packing = context;
+    memcpy(buffer, packing->code + offset, length);
+    return ONESLOT_ERROR_NONE;
+}
+
+static enum oneslot_error take(void *context, const void *data, uint32_t length) {
+    struct packing *packing = context;
+    packing->crc = oneslot_crc32(packing->crc, data, length);
+    return ONESLOT_ERROR_NONE;
+}
+
+/// Calls and loads of both families, words that come again near and far, text, zeros and noise.
+static void make_code(uint8_t *code) {
+    static const char text[] = "the same words come again, and again other words come\n";
+    uint64_t random = 5;
+    for (uint32_t at = 0; at < CODE_SIZE;) {
+        uint32_t kind = nor_random_below(&random, 8);
+        uint32_t length = 4 + nor_random_below(&random, 300);
+        for (; length > 0 && at < CODE_SIZE; length--, at++) {
+            static const uint8_t calls[] = {0x05, 0xc5, 0x21, 0x00, 0xef, 0x6f, 0x97, 0xe7};
+            uint8_t byte = 0;
+            if (kind < 3 && at > 0x200) {
+                byte = code[at - 1u - (kind == 0 ? 0x1ffu : kind == 1 ? 3u : at / 2u)];
+            } else if (kind < 5) {
+                byte = at % 3 == 0 ? calls[nor_random_below(&random, 8)] : (uint8_t)nor_random_below(&random, 16);
+            } else if (kind == 5) {
+                byte = (uint8_t)text[at % (sizeof text - 1)];
+            } else if (kind == 6) {
+                byte = (uint8_t)nor_next_random(&random);
+            }
+            code[at] = byte;
+        }
+    }
+}
+
+static void what_a_device_compresses(void **state) {
+    (void)state;
+    static const uint32_t memories[] = {ONESLOT_PACK_MEMORY_LEAST, 20000, 49152, ONESLOT_PACK_MEMORY_MOST + 4};
+    static _Alignas(8) uint8_t memory[ONESLOT_PACK_MEMORY_MOST + 8];
+    static uint8_t code[CODE_SIZE];
+    make_code(code);
+    for (uint32_t filter = ONESLOT_FILTER_NONE; filter <= ONESLOT_FILTER_RISCV; filter++) {
+        struct packing packing = {.code = code};
+        uint32_t sizes = 0;
+        for (size_t i = 0; i < sizeof memories / sizeof memories[0]; i++) {
+            for (uint32_t size = CODE_SIZE; size > 0; size /= 7) {
+                struct oneslot_unpack_stream stream = {.size = size, .filter = (uint8_t)filter};
+                assert_int_equal(oneslot_pack(&stream, memory, memories[i], give, take, &packing), ONESLOT_ERROR_NONE);
+                sizes = sizes * 31 + stream.packed_size + stream.dictionary;
+            }
+        }
+        char name[40];
+        snprintf(name, sizeof name, "packed-%u", (unsigned)filter);
+        assert_as_it_was(name, (unsigned long long)sizes << 32 | packing.crc);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_campaign_on_the_esp8266),
-        cmocka_unit_test(a_campaign_on_the_esp32),
-        cmocka_unit_test(stories_and_lives_on_the_esp8266),
+        cmocka_unit_test(what_a_device_compresses),       cmocka_unit_test(a_campaign_on_the_esp8266),
+        cmocka_unit_test(a_campaign_on_the_esp32),        cmocka_unit_test(stories_and_lives_on_the_esp8266),
         cmocka_unit_test(stories_and_lives_on_the_esp32),
     };
     return cmocka_run_group_tests_name("traces", tests, read_lines, write_lines);
