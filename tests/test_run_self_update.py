@@ -22,7 +22,7 @@ def device(oneslot, build, tmp_path):
     """A flash whose installer has a key, with packages of installers on its file system."""
     # The same program, told apart by what lies behind it.
     (tmp_path / "new.bin").write_bytes((build / "esp8266" / "installer.bin").read_bytes() + SECOND_MARK)
-    (tmp_path / "dead.bin").write_bytes(image(bytes.fromhex("800000")))  # ret
+    (tmp_path / "dead.bin").write_bytes(image(bytes.fromhex("800000") + bytes(4096)))  # ret
     (tmp_path / "elsewhere.bin").write_bytes(image(bytes.fromhex("800000"), entry=0x40100000))
     oneslot.ok("keygen", "-o", tmp_path / "key.pem", "--public", tmp_path / "key.pub")
     files = tmp_path / "files"
