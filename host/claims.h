@@ -73,8 +73,8 @@ const struct claim *claims_find(const struct claims *claims, enum claim_kind kin
 /// Whether the firmware itself fills the sector of PHY init data at `at`, if it finds it erased.
 bool claims_fill_init_data(const struct claims *claims, const struct firmware *firmware, uint32_t at);
 
-/// What a package tells of them: those that are certain, and the same on chips of any size but for being counted from the
-/// end of the flash. Returns how many.
+/// What a package tells of them: those that are certain, and the same on chips of any size but for being counted from
+/// the end of the flash. Returns how many.
 uint32_t claims_for_package(struct oneslot_claim packed[ONESLOT_CLAIMS_MAX], const struct firmware *firmware);
 
 /// "file system", "RF calibration", ... and its name for programs ("files", "rf-cal", ...).

@@ -34,8 +34,8 @@ void campaign_follow(const struct campaign *campaign, const struct campaign_case
 
 /* For the cases in campaign_faults.c. */
 
-/// Flash address of the image's first sector. Of a user1 that is not the displaced one, which has Espressif's boot loader:
-/// nobody has a copy of that, and what harms it is the end of a stock device too.
+/// Flash address of the image's first sector. Of a user1 that is not the displaced one, which has Espressif's boot
+/// loader: nobody has a copy of that, and what harms it is the end of a stock device too.
 uint32_t campaign_first_sector(const struct campaign *campaign);
 
 /// Whether the journal says that the new image is installed.
