@@ -136,7 +136,9 @@ def test_a_missing_or_tiny_file_is_status_1(oneslot, images, tmp_path):
     assert oneslot("prove", images[0], tmp_path / "tiny.bin").status == 1
 
 
-@pytest.mark.parametrize("kind", REAL)
+# An ESP32's image is a megabyte and a half: more than a minute. Small ones of that family are in the fast set.
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.full) if "--chip" in words else kind
+                                  for kind, words in REAL.items()])
 def test_real_firmware_keeps_all_promises(oneslot, firmware, kind):
     words = [firmware / word if word.endswith(".bin") else word for word in REAL[kind]]
     how = ("--chains", "60", "--faults", "40", "--ops-step", "1000") if FULL else \

@@ -63,8 +63,8 @@ def test_anything_else_is_refused_by_name_and_nothing_is_touched(oneslot, device
 
 @pytest.mark.parametrize("old, new, reason", [
     ("mp8266-v1.24.0", "mp8266-1m-v1.22.1", "IMAGE_CLAIMS"),
-    ("mp8266-v1.24.0", "mp8266-v1.9.4", "IMAGE_CLAIMS"),
-    ("wled8266-0.14.2", "mp8266-v1.24.0", "IMAGE_CLAIMS"),
+    pytest.param("mp8266-v1.24.0", "mp8266-v1.9.4", "IMAGE_CLAIMS", marks=pytest.mark.full),
+    pytest.param("wled8266-0.14.2", "mp8266-v1.24.0", "IMAGE_CLAIMS", marks=pytest.mark.full),
     ("mp8266-v1.23.0", "mp8266-v1.24.0", None),
 ])
 def test_the_installer_knows_what_a_packaged_firmware_writes_by_itself(oneslot, firmware, tmp_path, old, new, reason):
