@@ -32,6 +32,9 @@ static int make_images(void **state) {
     (void)state;
     synthetic_micropython(old_image, OLD_SIZE, 1, 0x10000);
     synthetic_micropython(new_image, NEW_SIZE, 2, 0x10000);
+    // Flash mode, size and clock of its file are not the device's.
+    new_image[2] = 2;
+    new_image[3] = 0x4f;
     flash_bytes = malloc(FLASH_SIZE);
     changed_image = malloc(FLASH_SIZE);
     return flash_bytes == NULL || changed_image == NULL;
@@ -132,6 +135,28 @@ static void a_request_installs_the_file_and_says_so(void **state) {
     br_sha256_out(&sha256, digest);
     assert_memory_equal(status.installed, digest, sizeof digest);
     finish(&bench);
+}
+
+/// In each place of a sector where something could begin or end.
+static void a_sector_that_differs_in_one_byte_alone_is_written(void **state) {
+    (void)state;
+    static const uint32_t places[] = {0, 1, 3, 4, 0xff, 0x100, 0x7ff, 0x800, 0xffe, 0xfff};
+    static uint8_t changed[OLD_SIZE];
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        struct bench bench;
+        memcpy(changed, old_image, OLD_SIZE);
+        changed[0x12000 + places[i]] ^= 0x55;
+        synthetic_seal(changed, OLD_SIZE);
+        make_device(&bench, changed, OLD_SIZE, NULL);
+        bench.device.new_firmware = (struct sim_firmware){changed, OLD_SIZE};
+        request(&bench, "/dir/fw.bin", NULL);
+        nor_count_from_zero(&bench.device.nor);
+        assert_runs(&bench, SIM_RUNS_NEW);
+        // That sector and the one with the MD5, two records of the journal, nothing more.
+        assert_true(bench.device.nor.statistics.sector_erases <= 4);
+        assert_int_equal(bench.device.nor.statistics.block_erases, 0);
+        finish(&bench);
+    }
 }
 
 #define USER1_SIZE (0x8000u + SYNTHETIC_USER1_REST)
@@ -552,6 +577,7 @@ static void an_image_in_a_raw_region_is_installed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_installs_the_file_and_says_so),
+        cmocka_unit_test(a_sector_that_differs_in_one_byte_alone_is_written),
         cmocka_unit_test(a_user1_is_put_behind_espressifs_boot_loader_alone),
         cmocka_unit_test(what_already_holds_is_not_written_again),
         cmocka_unit_test(a_bad_file_costs_nothing_but_a_named_record),

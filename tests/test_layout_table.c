@@ -73,6 +73,18 @@ static void a_part_over_boot_loader_or_table_is_refused(void **state) {
     }
 }
 
+static void the_sector_behind_the_table_is_free_for_all(void **state) {
+    (void)state;
+    for (uint32_t i = 0; i < good.count; i++) {
+        struct oneslot_map map = good;
+        struct oneslot_layout layout;
+        bool app = map.partition[i].type == 0;
+        map.partition[i].address = app ? 0x10000 : 0x9000;
+        map.partition[0].address = i == 0 ? 0x9000 : 0xb000; // out of the application's way
+        assert_int_equal(read_layout(&map, &layout), ONESLOT_ERROR_NONE);
+    }
+}
+
 static void a_second_slot_is_refused(void **state) {
     (void)state;
     struct oneslot_map map = good;
@@ -87,6 +99,7 @@ int main(void) {
         cmocka_unit_test(each_part_lies_where_the_table_says),
         cmocka_unit_test(a_part_that_is_missing_or_too_small_is_refused),
         cmocka_unit_test(a_part_over_boot_loader_or_table_is_refused),
+        cmocka_unit_test(the_sector_behind_the_table_is_free_for_all),
         cmocka_unit_test(a_second_slot_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

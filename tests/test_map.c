@@ -366,6 +366,9 @@ static void entries_are_read_as_they_were_written(void **state) {
     assert_ptr_equal(oneslot_map_find(&map, "vfs"), &map.partition[2]);
     assert_null(oneslot_map_find(&map, "vf"));
     assert_null(oneslot_map_find(&map, "vfs2"));
+    map.count = 2; // what lies behind the last row is none
+    assert_null(oneslot_map_find(&map, "vfs"));
+    assert_null(oneslot_map_file_system(&map));
 }
 
 static void our_table_is_esp_idfs_to_the_byte(void **state) {

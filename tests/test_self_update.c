@@ -258,6 +258,12 @@ static void the_new_installer_ends_up_at_home_when_its_place_was_borrowed(void *
     assert_int_equal(bench.entered[MAKE_OLD], 1);
     assert_int_equal(bench.entered[MAKE_NEW], 1);
     assert_true(application_untouched(&bench));
+    // What it does not fill of its region is erased.
+    for (uint32_t at = INSTALLER_SIZE; at < ONESLOT_INSTALLER_SIZE; at++) {
+        uint8_t byte;
+        nor_peek(&bench.nor, bench.layout.installer + at, &byte, 1);
+        assert_int_equal(byte, 0xff);
+    }
     nor_destroy(&bench.nor);
 }
 

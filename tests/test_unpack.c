@@ -377,6 +377,12 @@ static void what_a_device_cannot_unpack_is_refused_at_the_start(void **unused) {
         assert_int_equal(oneslot_unpack_start(&state, &refused[i], packed_read, &packed), ONESLOT_ERROR_PACKAGE_CODEC);
         assert_int_equal(oneslot_unpack_read(&state, unpacked, 1), ONESLOT_ERROR_PACKAGE_CODEC);
     }
+    // The largest dictionary is the one that a larger one is refused beside.
+    struct oneslot_unpack_stream largest = {.size = 1, .packed_size = 9, .dictionary = ONESLOT_UNPACK_MEMORY};
+    while (oneslot_unpack_check(&largest) != ONESLOT_ERROR_NONE) {
+        largest.dictionary--;
+    }
+    assert_int_equal(largest.dictionary, ONESLOT_UNPACK_MEMORY - 2 * 1776); // so many probabilities, of 2 bytes
     struct oneslot_unpack_stream stream;
     static const uint8_t parameters[] = {1, 225, 0, 0x10, 0, 0, 0};
     assert_int_equal(oneslot_unpack_parameters(&stream, parameters, 6), ONESLOT_ERROR_PACKAGE_CODEC);
