@@ -6,11 +6,12 @@ import os
 import shutil
 import struct
 import subprocess
+import tempfile
 from zlib import crc32
 
 import pytest
 
-from conftest import BUILD, ROOT, Program, make_littlefs
+from conftest import BUILD, ROOT, make_littlefs
 from peers import FAMILIES
 
 NODE_MODULES = os.environ.get("ONESLOT_NODE_MODULES", BUILD / "deps" / "node" / "node_modules")
@@ -47,20 +48,53 @@ def peer(family, tmp_path_factory):
     return family.build(tmp_path_factory.mktemp("peer"))
 
 
+class MicroPython:
+    """A process that runs one script after the other, each in a MicroPython of its own."""
+
+    def __init__(self):
+        self.errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(["node", ROOT / "tests" / "micropython" / "run.mjs", NODE_MODULES],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+
+    def run(self, flash, script, platform):
+        """Returns the lines that the script printed."""
+        job = json.dumps({"flash": str(flash), "script": script, "platform": platform})
+        self.process.stdin.write(job.encode() + b"\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            self.errors.seek(0)
+            pytest.exit(f"MicroPython ended: {self.errors.read().decode(errors='replace')}")
+        answer = json.loads(line)
+        assert answer["ok"], "\n".join(answer["err"])
+        return answer["out"]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def micropython():
+    server = MicroPython()
+    yield server
+    server.close()
+
+
 class Board:
     """A flash image and the two that work on it."""
 
-    def __init__(self, family, peer, folder):
+    def __init__(self, family, peer, micropython, folder):
         self.family = family
         self.flash = folder / "flash.bin"
-        self.script = folder / "script.py"
+        self.micropython = micropython
         self.peer = peer
         self.c("provision")
 
     def twin(self):
         folder = self.flash.parent / "twin"
         folder.mkdir()
-        return Board(self.family, self.peer, folder)
+        return Board(self.family, self.peer, self.micropython, folder)
 
     def c(self, *arguments):
         return self.peer.ok(self.flash, *arguments)
@@ -70,10 +104,7 @@ class Board:
 
     def python(self, script):
         """Runs a script; returns what it printed, each line a JSON value."""
-        self.script.write_text(PRELUDE + script)
-        runner = ROOT / "tests" / "micropython" / "run.mjs"
-        result = Program("node").ok(runner, NODE_MODULES, self.flash, self.script, self.family.platform)
-        return [json.loads(line) for line in result.out.splitlines()]
+        return [json.loads(line) for line in self.micropython.run(self.flash, PRELUDE + script, self.family.platform)]
 
     def assert_both_agree(self):
         ours = self.c_status()
@@ -95,8 +126,8 @@ class Board:
 
 
 @pytest.fixture
-def board(family, peer, tmp_path):
-    return Board(family, peer, tmp_path)
+def board(family, peer, micropython, tmp_path):
+    return Board(family, peer, micropython, tmp_path)
 
 
 def only(*platforms):

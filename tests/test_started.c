@@ -274,8 +274,8 @@ static void what_is_installed_on_an_esp32_is_started(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_installed_on_an_esp8266_is_started),
         cmocka_unit_test(what_is_installed_on_an_esp32_is_started),
+        cmocka_unit_test(what_is_installed_on_an_esp8266_is_started),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,15 +9,19 @@
 
 #include "tests/story/small_story.h"
 
-/* Of the page programs amid a sector every so many-th alone; every one with ONESLOT_FULL (`make test-full`). */
+/* Of the page programs amid a sector every so many-th alone: every one with ONESLOT_FULL (`make test-full`), and fewer
+ * of the stories that share most of their operations with others. */
 #if defined(__SANITIZE_ADDRESS__)
-#define STEP    32u
-#define CHAINS  20u
-#define CHANGES 10u
+#define STEP        32u
+#define SHARED_STEP 32u
+#define CHAINS      20u
+#define CHANGES     10u
 #else
-#define STEP    (getenv("ONESLOT_FULL") ? 1u : 6u)
-#define CHAINS  60u
-#define CHANGES 40u
+#define FULL        (getenv("ONESLOT_FULL") != NULL)
+#define STEP        (FULL ? 1u : 12u)
+#define SHARED_STEP (FULL ? 8u : 24u)
+#define CHAINS      (FULL ? 60u : 30u)
+#define CHANGES     (FULL ? 40u : 20u)
 #endif
 
 static void live(enum story story, const struct story_settings *settings, struct story_report *report) {
@@ -56,9 +60,8 @@ static void every_story_comes_to_its_end_at_any_cut(void **state) {
     open_parts(&parts, ONESLOT_CHIP_ESP8266);
     for (uint32_t i = 0; i < STORY_COUNT; i++) {
         struct story_report report;
-        // Those that share most of their operations with others: not every page of them.
         bool shares = i == STORY_CONFIRM || i == STORY_LIFE || i == STORY_DEAD;
-        parts.settings.step = shares && STEP < 8u ? 8u : STEP;
+        parts.settings.step = shares ? SHARED_STEP : STEP;
         live((enum story)i, &parts.settings, &report);
         bool asked_for_new = i == STORY_UPGRADE || i == STORY_CONFIRM || i == STORY_FALLBACK || i == STORY_LIFE;
         bool confirms = i == STORY_CONFIRM || i == STORY_LIFE;

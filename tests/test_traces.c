@@ -140,7 +140,7 @@ static void stories_and_lives(const char *family, uint16_t chip, bool installers
     snprintf(name, sizeof name, "packages-%s", family);
     need_the_same_packages(&parts, name);
     parts.settings.step = 1000;
-    parts.settings.chains = parts.settings.changes = 6;
+    parts.settings.chains = parts.settings.changes = 3;
     for (uint32_t i = 0; i < STORY_COUNT; i++) {
         struct story_report report;
         if (!installers && (i == STORY_INSTALLER || i == STORY_DEAD)) {

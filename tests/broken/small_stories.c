@@ -49,8 +49,8 @@ int main(int argc, char **argv) {
     bool kept = true;
     small_story_create(&parts, ONESLOT_CHIP_ESP8266);
     parts.settings.step = 16;
-    parts.settings.chains = 24;
-    parts.settings.changes = 16;
+    parts.settings.chains = 12;
+    parts.settings.changes = 8;
     parts.settings.failures_max = 1;
     for (uint32_t i = 0; i < STORY_COUNT && kept; i++) {
         kept = glance(order[i], &parts.settings);
