@@ -103,9 +103,9 @@ static void campaign(const char *name, struct small_upgrade *upgrade) {
     char message[160] = "";
     struct campaign_settings *settings = &upgrade->settings;
     settings->step = 500;
-    settings->chains = settings->faults = settings->repeats = 60;
+    settings->chains = settings->faults = settings->repeats = 24;
     settings->changes = settings->refusals = settings->unstarted = 10;
-    settings->files = settings->worn = settings->disturbs = settings->rots = 40;
+    settings->files = settings->worn = settings->disturbs = settings->rots = 16;
     if (!campaign_run(settings, &report, message)) {
         fail_msg("%s", message);
     }
