@@ -253,6 +253,38 @@ def test_offsets_that_an_idf_csv_leaves_out_are_those_of_the_idf(export, tmp_pat
     assert json["chip"] == "esp32" and regions(json) == expected
 
 
+CSV_FORMS = """# Name, Type, SubType, Offset, Size, Flags
+nvs, data, nvs, 0b1001000000000000, 0x6_000,
+phy, data, phy, 0o170000, 1K,
+nothing, data, , 0x10_000, 64k
+factory, app, factory, 0x20000, 1_000K,
+own, 0x40, 0xfe, , 65_536, encrypted
+last, data, 0x99, , 1M, readonly:encrypted
+"""
+
+
+@pytest.mark.parametrize("form", ["plain", "byte order mark", "CRLF", "no line end at the end"])
+def test_a_csv_is_read_as_esp_idf_reads_it_in_every_form_of_number_and_line(form, export, tmp_path):
+    content = {"plain": CSV_FORMS, "byte order mark": "\ufeff" + CSV_FORMS, "CRLF": CSV_FORMS.replace("\n", "\r\n"),
+               "no line end at the end": CSV_FORMS.rstrip()}[form]
+    (tmp_path / "m.csv").write_bytes(content.encode())
+    table = PartitionTable.from_csv(CSV_FORMS)
+    json = export(tmp_path / "m.csv", "json")
+    assert json["chip"] == "esp32"
+    assert regions(json) == {row.name: (row.offset, row.offset + row.size) for row in table}
+    assert export(tmp_path / "m.csv", "bin") == table.to_binary()
+
+
+def test_a_binary_table_without_its_md5_is_read_and_that_is_said(export, oneslot, tmp_path):
+    table = PartitionTable.from_csv(CSV_FORMS).to_binary()
+    at = table.index(b"\xeb\xeb")
+    (tmp_path / "t.bin").write_bytes(table[:at] + b"\xff" * (len(table) - at))
+    assert regions(export(tmp_path / "t.bin", "json")) == {row.name: (row.offset, row.offset + row.size)
+                                                           for row in PartitionTable.from_binary(table)}
+    found = oneslot("map", "check", tmp_path / "t.bin", "--json").json["maps"][0]["findings"]
+    assert "table-no-md5" in {row["rule"] for row in found}
+
+
 @pytest.mark.parametrize("row", ["b,data,fat,0x8000,64K", "b,data,fat,0x10,64K", "b,data,fat,0x20000,0",
                                  "a,data,fat,0x20000,64K", "b,data,fat,0xf00000,64K"])
 def test_a_csv_that_breaks_rules_is_read_so_that_the_check_can_name_them(row, export, oneslot, tmp_path):

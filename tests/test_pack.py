@@ -156,6 +156,18 @@ class TestKeys:
         expected = openssl.ok("pkey", "-in", tmp_path / "bare.pem", "-pubout").out
         assert (tmp_path / "bare.pub.pem").read_text() == expected
 
+    @pytest.mark.parametrize("form", [
+        lambda text: text.replace("\n", "\r\n"), lambda text: text.replace("\n", "\r"), lambda text: "\ufeff" + text,
+        lambda text: text.rstrip("\n"), lambda text: text.replace("\n", " \t\n"),
+        lambda text: "".join(f"    {line}\n" for line in text.splitlines()), lambda text: "a note of mine\n\n" + text + "\n\n"],
+        ids=["CRLF", "CR", "byte order mark", "no line end", "blanks behind", "blanks before", "words around"])
+    def test_a_key_is_read_as_any_system_and_editor_leaves_it(self, oneslot, keys, package, tmp_path, form):
+        (tmp_path / "k.pem").write_bytes(form((keys / "ours.pem").read_text()).encode())
+        oneslot.ok("keygen", "--from", tmp_path / "k.pem", "--public", tmp_path / "pub.pem")
+        assert (tmp_path / "pub.pem").read_text() == (keys / "ours.pub.pem").read_text()
+        (tmp_path / "p.pem").write_bytes(form((keys / "ours.pub.pem").read_text()).encode())
+        oneslot.ok("verify", package, "--key", tmp_path / "p.pem")
+
     def test_the_hash_of_a_key_is_that_of_its_der(self, oneslot, keys, package):
         der = base64.b64decode("".join((keys / "ours.pub.pem").read_text().splitlines()[1:-1]))
         assert oneslot.ok("info", package, "--json").json["key_hash"] == hashlib.sha256(der).hexdigest()
