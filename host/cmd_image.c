@@ -14,6 +14,8 @@
 #include "host/size.h"
 #include "host/tool.h"
 
+#define LARGEST_FLASH (16u * 1024 * 1024) // include/oneslot/flash.h
+
 static const char HELP[] =
     "oneslot image: make a flash image that upgrades itself from a stock firmware\n"
     "\n"
@@ -170,6 +172,9 @@ static int take_option(struct image_options *options, int option, char *value) {
         options->output = value;
         return TOOL_OK;
     case 's':
+        if (size_parse(value, &options->flash_size) && options->flash_size > LARGEST_FLASH) {
+            return tool_usage("image", "'%s' is more than the 16MB of flash that Oneslot serves", value);
+        }
         if (!flash_size_parse(value, &options->flash_size, &options->nibble) || options->flash_size < 0x80000) {
             return tool_usage("image", "'%s' is no flash size: 512KB, 1MB, 2MB, 4MB, 8MB, 16MB, 2MB-c1, 4MB-c1", value);
         }

@@ -47,8 +47,9 @@ static void bootloader_text(const struct esp32_flash *flash) {
     const uint8_t *header = flash->bytes + flash->chip->bootloader;
     const char *mode = flash_mode_name(header[2]);
     char size[24];
+    uint32_t bytes = esp32_flash_size(header);
     printf("  boot loader at 0x%x, %u bytes, for %s of flash, %s: ", flash->chip->bootloader, flash->bootloader.size,
-           size_text(esp32_flash_size(header), size), mode != NULL ? mode : "unknown mode");
+           bytes != 0 ? size_text(bytes, size) : "an unknown size", mode != NULL ? mode : "unknown mode");
     if (flash->bootloader_error != ONESLOT_ERROR_NONE) {
         puts(oneslot_error_text(flash->bootloader_error));
         return;

@@ -185,6 +185,12 @@ class TestSizes:
         assert (place / "out").stat().st_size == size << 20
         assert oneslot("image", "old.bin", "--flash-size", "1.5MB", "-o", "out", cwd=place).status == 2
 
+    @pytest.mark.parametrize("text", ["32MB", "64MB", "128MB", "0x2000000"])
+    def test_a_chip_larger_than_what_is_served_is_answered_with_what_is(self, oneslot, place, text):
+        result = oneslot("image", "old.bin", "--flash-size", text, "-o", "out", cwd=place)
+        assert result.status == 2 and f"'{text}' is more than the 16MB of flash that Oneslot serves" in result.err
+        assert not (place / "out").exists()
+
     @pytest.mark.parametrize("words", ["run x --seed 010x", "prove a b --jobs 0x", "run x --cut-at -1",
                                        "prove a b --chains 1.5"])
     def test_a_number_is_decimal_or_hexadecimal(self, oneslot, words):

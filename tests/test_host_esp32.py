@@ -144,6 +144,21 @@ def test_a_boot_loader_without_a_digest_is_changed_in_one_byte(maker):
     assert changed == [3] and flash[0x1003] == 0x40
 
 
+@pytest.mark.parametrize("code, said", [(5, "32 MiB of flash"), (6, "64 MiB of flash"), (7, "128 MiB of flash"),
+                                        (8, "an unknown size of flash")])
+def test_a_boot_loader_for_a_larger_chip_or_an_unknown_one_is_told_as_it_is(oneslot, tmp_path, code, said):
+    stock = bytearray(esp.combined("esp32", digest=False))
+    stock[3] = code << 4 | stock[3] & 15
+    (tmp_path / "stock.bin").write_bytes(stock)
+    assert f"for {said}" in oneslot.ok("info", tmp_path / "stock.bin").out
+    found = {row["rule"]: row["text"] for row in
+             oneslot("map", "check", tmp_path / "stock.bin", "--json").json["maps"][0]["findings"]}
+    if code == 8:
+        assert "no size of flash that is known: code 8" in found["header-size"]
+    else:
+        assert "16 MiB of flash at the most" in found["flash-size"]
+
+
 def test_the_same_input_makes_the_same_flash(maker):
     options = ["--watch", "/fw.bin", "--board", "lamp"]
     assert maker.make(esp.combined(), *options)[1] == maker.make(esp.combined(), *options)[1]

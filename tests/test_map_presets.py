@@ -275,6 +275,14 @@ def test_a_csv_is_read_as_esp_idf_reads_it_in_every_form_of_number_and_line(form
     assert export(tmp_path / "m.csv", "bin") == table.to_binary()
 
 
+def test_an_encrypted_partition_tells_that_the_chip_is_no_esp8266(export, tmp_path):
+    rows = "factory, app, factory, , 1M,\nstorage, data, 0xff, 0x170000, 0x1000,"
+    (tmp_path / "m.csv").write_text(rows)
+    assert export(tmp_path / "m.csv", "json")["chip"] == "esp8266"
+    (tmp_path / "m.csv").write_text(rows + " encrypted")
+    assert export(tmp_path / "m.csv", "bin") == PartitionTable.from_csv(rows + " encrypted").to_binary()
+
+
 def test_a_binary_table_without_its_md5_is_read_and_that_is_said(export, oneslot, tmp_path):
     table = PartitionTable.from_csv(CSV_FORMS).to_binary()
     at = table.index(b"\xeb\xeb")

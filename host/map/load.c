@@ -48,13 +48,16 @@ static void add_note(struct flash_map *map, const char *format, ...) {
 /// What a map that does not say it leaves to be guessed.
 
 /// A table alone: Oneslot's own rows and a program at flash 0 are the ESP8266's; NVS, its keys, otadata and core dumps
-/// are ESP-IDF's.
+/// are ESP-IDF's, and so is an encrypted partition: the ESP8266 cannot encrypt its flash.
 static enum flash_map_chip guess_chip(const struct oneslot_map *map) {
     for (uint32_t index = 0; index < map->count; index++) {
         const struct oneslot_partition *row = &map->partition[index];
         if (row->type == ONESLOT_TYPE_DATA &&
             (row->subtype == SUBTYPE_NVS || row->subtype == ONESLOT_SUBTYPE_DATA_OTA ||
              row->subtype == SUBTYPE_CORE_DUMP || row->subtype == SUBTYPE_NVS_KEYS)) {
+            return FLASH_MAP_ESP32;
+        }
+        if ((row->type == ONESLOT_TYPE_DATA || row->type == ONESLOT_TYPE_APP) && (row->flags & 1u) != 0) {
             return FLASH_MAP_ESP32;
         }
     }

@@ -411,7 +411,10 @@ static void check_bootloader(struct check *check) {
     uint32_t bytes = esp32_flash_size(map->bytes + at);
     char named[24];
     char size[24];
-    if (bytes > map->flash_size) {
+    if (bytes == 0) {
+        rules_report(check, RULE_HEADER_SIZE, FLASH_MAP_ERROR, at, 4,
+                     "the boot loader's header names no size of flash that is known: code %u", map->bytes[at + 3] >> 4);
+    } else if (bytes > map->flash_size) {
         rules_report(check, RULE_HEADER_SIZE, FLASH_MAP_ERROR, at, 4,
                      "the boot loader's header says %s, and the chip has %s", size_text(bytes, named),
                      size_text(map->flash_size, size));
