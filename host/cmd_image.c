@@ -7,14 +7,13 @@
 #include <strings.h>
 
 #include "host/file.h"
+#include "host/flash_file.h"
 #include "host/image.h"
 #include "host/map/flash_map.h"
 #include "host/output.h"
 #include "host/pack/build.h"
 #include "host/size.h"
 #include "host/tool.h"
-
-#define LARGEST_FLASH (16u * 1024 * 1024) // include/oneslot/flash.h
 
 static const char HELP[] =
     "oneslot image: make a flash image that upgrades itself from a stock firmware\n"
@@ -172,7 +171,7 @@ static int take_option(struct image_options *options, int option, char *value) {
         options->output = value;
         return TOOL_OK;
     case 's':
-        if (size_parse(value, &options->flash_size) && options->flash_size > LARGEST_FLASH) {
+        if (size_parse(value, &options->flash_size) && options->flash_size > FLASH_FILE_MAX) {
             return tool_usage("image", "'%s' is more than the 16MB of flash that Oneslot serves", value);
         }
         if (!flash_size_parse(value, &options->flash_size, &options->nibble) || options->flash_size < 0x80000) {

@@ -13,6 +13,7 @@ import pytest
 
 from conftest import BUILD, ROOT, make_littlefs
 from peers import FAMILIES
+from where import limit_cpu
 
 NODE_MODULES = os.environ.get("ONESLOT_NODE_MODULES", BUILD / "deps" / "node" / "node_modules")
 STATES = ["idle", "requested", "installing", "trial", "done", "failed", "unknown"]
@@ -51,10 +52,16 @@ def peer(family, tmp_path_factory):
 class MicroPython:
     """A process that runs one script after the other, each in a MicroPython of its own."""
 
+    CPU_SECONDS = 300  # for all scripts; they take a sixth of it
+
     def __init__(self):
+        self.start()
+
+    def start(self):
         self.errors = tempfile.TemporaryFile()
         self.process = subprocess.Popen(["node", ROOT / "tests" / "micropython" / "run.mjs", NODE_MODULES],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+        limit_cpu(self.process.pid, self.CPU_SECONDS)
 
     def run(self, flash, script, platform):
         """Returns the lines that the script printed."""
@@ -63,8 +70,11 @@ class MicroPython:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
+            status = self.process.wait()
             self.errors.seek(0)
-            pytest.exit(f"MicroPython ended: {self.errors.read().decode(errors='replace')}")
+            said = self.errors.read().decode(errors="replace")
+            self.start()
+            pytest.fail(f"MicroPython ended with status {status}: {said}")
         answer = json.loads(line)
         assert answer["ok"], "\n".join(answer["err"])
         return answer["out"]
